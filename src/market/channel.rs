@@ -1,0 +1,197 @@
+//! Channels: what kind of updates a stream carries. A *stream* is one symbol's channel.
+
+use crate::market::symbol::SymbolId;
+
+/// The kind of updates a stream carries, in terms of no exchange; each venue has its own names for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Channel {
+    /// Every execution.
+    Trade,
+    /// Executions of one taker order at one price, taken together.
+    AggTrade,
+    /// Best bid and ask, at each change.
+    BookTicker,
+    /// Changes of the order book, collected over a time.
+    Depth(Pace),
+    /// One candle in the making, over and over, and once when it closes.
+    Kline(Interval),
+    /// Statistics of the last 24 hours.
+    Ticker,
+    /// The shorter statistics of the last 24 hours.
+    MiniTicker,
+    /// Statistics of the UTC day with the last trade (Upbit's ticker).
+    DayTicker,
+    /// The whole upper part of the order book at each change (Upbit's order book).
+    Orderbook,
+}
+
+/// How long changes are collected before they are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Pace {
+    /// 100 milliseconds.
+    Ms100,
+    /// One second.
+    Ms1000,
+}
+
+/// What may happen to a frame that a slow client has not taken yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Every message counts: a session that cannot keep up is disconnected rather than given a hole.
+    Never,
+    /// Each message replaces the one before: only the newest need survive.
+    Superseded,
+}
+
+impl Channel {
+    /// Upper bound of [`Channel::index`]: the room a table per symbol needs.
+    pub const COUNT: usize = 32;
+
+    /// A dense number below [`Channel::COUNT`].
+    #[inline]
+    pub fn index(self) -> usize {
+        match self {
+            Channel::Trade => 0,
+            Channel::AggTrade => 1,
+            Channel::BookTicker => 2,
+            Channel::Depth(Pace::Ms100) => 3,
+            Channel::Depth(Pace::Ms1000) => 4,
+            Channel::Ticker => 5,
+            Channel::MiniTicker => 6,
+            Channel::DayTicker => 7,
+            Channel::Orderbook => 8,
+            Channel::Kline(interval) => 16 + interval as usize,
+        }
+    }
+
+    /// Whether a newer message of this channel makes an older one worthless.
+    ///
+    /// Klines count as [`Loss::Never`]: the newest value would do for the candle in the making, but each closing event
+    /// comes once.
+    #[inline]
+    pub fn loss(self) -> Loss {
+        match self {
+            Channel::Trade | Channel::AggTrade | Channel::Depth(_) | Channel::Kline(_) => Loss::Never,
+            Channel::BookTicker | Channel::Ticker | Channel::MiniTicker | Channel::DayTicker | Channel::Orderbook => {
+                Loss::Superseded
+            }
+        }
+    }
+}
+
+/// One symbol's channel: what a client subscribes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Stream {
+    /// Whose updates.
+    pub symbol: SymbolId,
+    /// Which of them.
+    pub channel: Channel,
+}
+
+impl Stream {
+    /// A dense number: tables of streams are indexed by it.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.symbol.index() * Channel::COUNT + self.channel.index()
+    }
+}
+
+/// The length of a candle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Interval {
+    S1,
+    M1,
+    M3,
+    M5,
+    M15,
+    M30,
+    H1,
+    H2,
+    H4,
+    H6,
+    H8,
+    H12,
+    D1,
+    D3,
+    W1,
+    Mo1,
+}
+
+impl Interval {
+    /// All intervals, shortest first.
+    pub const ALL: [Interval; 16] = [
+        Interval::S1,
+        Interval::M1,
+        Interval::M3,
+        Interval::M5,
+        Interval::M15,
+        Interval::M30,
+        Interval::H1,
+        Interval::H2,
+        Interval::H4,
+        Interval::H6,
+        Interval::H8,
+        Interval::H12,
+        Interval::D1,
+        Interval::D3,
+        Interval::W1,
+        Interval::Mo1,
+    ];
+
+    /// The name Binance gives it: `1m` is a minute, `1M` a month.
+    pub fn name(self) -> &'static str {
+        const NAMES: [&str; 16] =
+            ["1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h", "1d", "3d", "1w", "1M"];
+        NAMES[self as usize]
+    }
+
+    /// The interval of a name, case-sensitive; `None` for any other text.
+    pub fn from_name(name: &str) -> Option<Interval> {
+        Self::ALL.into_iter().find(|interval| interval.name() == name)
+    }
+
+    /// Its length in seconds; `None` for the month, which has no fixed one.
+    pub fn seconds(self) -> Option<i64> {
+        const SECONDS: [i64; 15] =
+            [1, 60, 180, 300, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 28_800, 43_200, 86_400, 259_200, 604_800];
+        SECONDS.get(self as usize).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_have_numbers_of_their_own_below_the_count() {
+        let mut all = vec![
+            Channel::Trade,
+            Channel::AggTrade,
+            Channel::BookTicker,
+            Channel::Depth(Pace::Ms100),
+            Channel::Depth(Pace::Ms1000),
+            Channel::Ticker,
+            Channel::MiniTicker,
+            Channel::DayTicker,
+            Channel::Orderbook,
+        ];
+        all.extend(Interval::ALL.map(Channel::Kline));
+        let mut numbers: Vec<usize> = all.iter().map(|channel| channel.index()).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        assert_eq!(numbers.len(), all.len());
+        assert!(numbers.iter().all(|&n| n < Channel::COUNT));
+    }
+
+    #[test]
+    fn minute_and_month_differ_by_case_only() {
+        assert_eq!(Interval::from_name("1m"), Some(Interval::M1));
+        assert_eq!(Interval::from_name("1M"), Some(Interval::Mo1));
+        assert_eq!(Interval::from_name("2m"), None);
+        for interval in Interval::ALL {
+            assert_eq!(Interval::from_name(interval.name()), Some(interval));
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The seam of a tape that repeats: what must be added to ids and times so that they go on rising.
+//!
+//! A tape that starts again would send every id and time a second time. So each pass after the first is moved: all
+//! times by whole passes, and per symbol the ids of trades, aggregate trades and book updates by the range the tape
+//! uses. The book is the one thing that cannot simply go on, for at the tape's end it is another one than at its
+//! start; so between two passes each depth stream gets one event that leads from the one to the other and whose ids
+//! close the chain. Clients, books and windows see one endless market.
+//!
+//! ```text
+//!  pass 0                          bridge            pass 1
+//!  U..u  U..u  …  U..u=1099   │  1100..=1200  │  U=1201..u   (first U of the tape, 101, moved by 1100)
+//! ```
+//!
+//! A pass is moved in time by the tape's span, rounded up to a whole multiple of the longest candle it carries (a
+//! millisecond where it carries none), so that candles stay aligned.
+
+use crate::market::channel::{Channel, Pace};
+use crate::market::civil::{NS_PER_MS, NS_PER_SECOND};
+use crate::market::engine::Engine;
+use crate::market::symbol::SymbolId;
+use crate::market::tick::{Depth, Kind, Level, Tick};
+
+/// Watches the first pass of a tape and moves the later ones.
+#[derive(Debug, Default)]
+pub struct Seam {
+    pass: i64,
+    /// Added to all times of the first pass.
+    begin_ns: i64,
+    first_recv: Option<i64>,
+    last_recv: i64,
+    step_ns: i64,
+    symbols: Vec<SymbolIds>,
+}
+
+/// The ids a tape uses for one symbol, and how far a pass moves them.
+#[derive(Clone, Debug, Default)]
+struct SymbolIds {
+    trades: Range,
+    candle_trades: Range,
+    agg_trades: Range,
+    updates: Range,
+    /// First `first_id` and last `last_id` of the depth streams at 100 and 1,000 ms, as on the tape.
+    depth: [Option<(i64, i64)>; 2],
+    last_event: i64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Range(Option<(i64, i64)>);
+
+impl Range {
+    fn include(&mut self, first: i64, last: i64) {
+        if first >= 0 {
+            self.0 = Some(self.0.map_or((first, last), |(low, high)| (low.min(first), high.max(last))));
+        }
+    }
+
+    /// How many ids there are, and `spare` more.
+    fn step(&self, spare: i64) -> Option<i64> {
+        self.0.map(|(first, last)| last - first + 1 + spare)
+    }
+}
+
+impl SymbolIds {
+    fn trade_step(&self) -> i64 {
+        self.trades.step(0).or(self.candle_trades.step(0)).unwrap_or(0)
+    }
+
+    fn agg_trade_step(&self) -> i64 {
+        self.agg_trades.step(0).unwrap_or(0)
+    }
+
+    /// One id is spare: the bridge's.
+    fn update_step(&self) -> i64 {
+        self.updates.step(1).unwrap_or(0)
+    }
+}
+
+/// An event that leads a book from the tape's end back to its start.
+#[derive(Debug)]
+pub struct Bridge {
+    /// The depth event.
+    pub tick: Tick,
+    /// Its levels, bids first.
+    pub levels: Vec<Level>,
+}
+
+impl Seam {
+    /// Moves all times by `ns` from the first pass on; called before anything is placed.
+    pub fn begin_at(&mut self, ns: i64) {
+        self.begin_ns = ns;
+    }
+
+    /// Takes a tick as it is on the tape and moves it to the present pass.
+    pub fn place(&mut self, tick: &mut Tick) {
+        if self.pass == 0 {
+            self.observe(tick);
+        }
+        if self.pass > 0 || self.begin_ns != 0 {
+            self.shift(tick);
+        }
+    }
+
+    /// Moves a receive time of the tape to the present pass.
+    pub fn place_time(&mut self, ts_recv: i64) -> i64 {
+        if self.pass == 0 {
+            self.first_recv.get_or_insert(ts_recv);
+            self.last_recv = ts_recv;
+        }
+        ts_recv + self.time_shift()
+    }
+
+    fn time_shift(&self) -> i64 {
+        self.begin_ns + self.pass * self.step_ns
+    }
+
+    /// Which pass it is, counted from 0.
+    pub fn pass(&self) -> i64 {
+        self.pass
+    }
+
+    /// Ends a pass; returns the events that belong between it and the next one, in the order of their symbols.
+    pub fn next_pass(&mut self, engine: &Engine) -> Vec<Bridge> {
+        if self.pass == 0 {
+            let unit = self.step_ns.max(NS_PER_MS);
+            let span = self.last_recv - self.first_recv.unwrap_or(self.last_recv);
+            self.step_ns = (span / unit + 1) * unit;
+        }
+        let ts_recv = self.last_recv + self.time_shift();
+        let bridges = (0..self.symbols.len()).flat_map(|s| self.bridges(SymbolId(s as u32), engine, ts_recv)).collect();
+        self.pass += 1;
+        bridges
+    }
+
+    fn bridges(&self, symbol: SymbolId, engine: &Engine, ts_recv: i64) -> Vec<Bridge> {
+        let ids = &self.symbols[symbol.index()];
+        let step = ids.update_step();
+        let (levels, bids) = match (engine.book(symbol), engine.first_snapshot(symbol)) {
+            (Some(end), Some(start)) => end.difference(start),
+            _ => (Vec::new(), 0),
+        };
+        [Pace::Ms100, Pace::Ms1000]
+            .into_iter()
+            .filter_map(|pace| {
+                let (first, last) = ids.depth[pace as usize]?;
+                let depth =
+                    Depth { first_id: last + self.pass * step + 1, last_id: first + (self.pass + 1) * step - 1, bids };
+                let ts_event = ids.last_event + self.time_shift();
+                let (channel, kind) = (Channel::Depth(pace), Kind::Depth(depth));
+                let tick = Tick { sequence: 0, ts_recv, ts_event, symbol, channel, kind };
+                Some(Bridge { tick, levels: levels.clone() })
+            })
+            .collect()
+    }
+
+    fn observe(&mut self, tick: &Tick) {
+        if matches!(tick.kind, Kind::Announce(_) | Kind::End) {
+            return;
+        }
+        if self.symbols.len() <= tick.symbol.index() {
+            self.symbols.resize_with(tick.symbol.index() + 1, SymbolIds::default);
+        }
+        let ids = &mut self.symbols[tick.symbol.index()];
+        ids.last_event = ids.last_event.max(tick.ts_event);
+        match &tick.kind {
+            Kind::Trade(trade) => ids.trades.include(trade.id, trade.id),
+            Kind::AggTrade(trade) => {
+                ids.agg_trades.include(trade.id, trade.id);
+                ids.trades.include(trade.first_id, trade.last_id);
+            }
+            Kind::Kline(kline) => {
+                ids.candle_trades.include(kline.first_id, kline.last_id);
+                let length = (kline.ts_close - kline.ts_open) / NS_PER_SECOND + 1;
+                self.step_ns = self.step_ns.max(length * NS_PER_SECOND);
+            }
+            Kind::BookTicker(ticker) => ids.updates.include(ticker.update_id, ticker.update_id),
+            Kind::Depth(depth) => {
+                ids.updates.include(depth.first_id, depth.last_id);
+                if let Channel::Depth(pace) = tick.channel {
+                    let range = ids.depth[pace as usize].get_or_insert((depth.first_id, depth.last_id));
+                    range.1 = depth.last_id;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn shift(&self, tick: &mut Tick) {
+        let Some(ids) = self.symbols.get(tick.symbol.index()) else { return };
+        let time = self.time_shift();
+        let trades = self.pass * ids.trade_step();
+        let updates = self.pass * ids.update_step();
+        tick.ts_recv += time;
+        tick.ts_event += time;
+        match &mut tick.kind {
+            Kind::Trade(trade) => {
+                trade.id += trades;
+                trade.ts_trade += time;
+            }
+            Kind::AggTrade(trade) => {
+                trade.id += self.pass * ids.agg_trade_step();
+                trade.first_id += trades;
+                trade.last_id += trades;
+                trade.ts_trade += time;
+            }
+            Kind::Kline(kline) => {
+                kline.ts_open += time;
+                kline.ts_close += time;
+                if kline.first_id >= 0 {
+                    kline.first_id += trades;
+                    kline.last_id += trades;
+                }
+            }
+            Kind::Ticker(ticker) => {
+                ticker.ts_open += time;
+                ticker.ts_close += time;
+                ticker.first_id += trades;
+                ticker.last_id += trades;
+            }
+            Kind::DayTicker(ticker) => ticker.ts_trade += time,
+            Kind::BookTicker(ticker) => ticker.update_id += updates,
+            Kind::Depth(depth) => {
+                depth.first_id += updates;
+                depth.last_id += updates;
+            }
+            Kind::MiniTicker(_) | Kind::Orderbook(_) | Kind::Announce(_) | Kind::End => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::decimal::Decimal;
+    use crate::market::snapshot::Snapshot;
+    use crate::market::tick::{Taker, Trade};
+
+    fn level(price: i64, size: i64) -> Level {
+        Level { price: Decimal::new(price.into(), 0).unwrap(), size: Decimal::new(size.into(), 0).unwrap() }
+    }
+
+    fn tick(ts_recv: i64, channel: Channel, kind: Kind) -> Tick {
+        Tick { sequence: 1, ts_recv, ts_event: ts_recv - 5, symbol: SymbolId(0), channel, kind }
+    }
+
+    fn trade(ts_recv: i64, id: i64) -> Tick {
+        let (price, size) = (Decimal::ZERO, Decimal::ZERO);
+        let trade = Trade { id, price, size, ts_trade: ts_recv, taker: Taker::Buyer, day: None, best: None };
+        tick(ts_recv, Channel::Trade, Kind::Trade(trade))
+    }
+
+    fn depth(ts_recv: i64, first_id: i64, last_id: i64, bids: u32) -> Tick {
+        tick(ts_recv, Channel::Depth(Pace::Ms100), Kind::Depth(Depth { first_id, last_id, bids }))
+    }
+
+    #[test]
+    fn ids_and_times_rise_and_the_book_returns_to_its_start() {
+        let (mut seam, mut engine) = (Seam::default(), Engine::default());
+        engine.on_snapshot(Snapshot {
+            symbol: None,
+            last_update_id: 10,
+            levels: vec![level(50, 1), level(51, 1)],
+            bids: 1,
+        });
+        let tape = [
+            (trade(1_000_000, 7), vec![]),
+            (depth(2_000_000, 11, 12, 1), vec![level(50, 3)]),
+            (trade(3_000_000, 8), vec![]),
+            (depth(4_000_000, 13, 15, 1), vec![level(49, 2), level(51, 0)]),
+        ];
+        let (mut trades, mut chain, mut times) = (Vec::new(), Vec::new(), Vec::new());
+        for pass in 0..3 {
+            for (tick, levels) in &tape {
+                let mut tick = *tick;
+                times.push(seam.place_time(tick.ts_recv));
+                seam.place(&mut tick);
+                assert_eq!(tick.ts_recv, *times.last().unwrap());
+                engine.on_tick(&tick, levels);
+                match tick.kind {
+                    Kind::Trade(trade) => trades.push(trade.id),
+                    Kind::Depth(depth) => chain.push((depth.first_id, depth.last_id)),
+                    _ => unreachable!(),
+                }
+            }
+            assert_eq!(engine.book(SymbolId(0)).unwrap().bids().next(), Some(level(50, 3)));
+            for bridge in seam.next_pass(&engine) {
+                engine.on_tick(&bridge.tick, &bridge.levels);
+                let Kind::Depth(depth) = bridge.tick.kind else { unreachable!() };
+                chain.push((depth.first_id, depth.last_id));
+            }
+            let book = engine.book(SymbolId(0)).unwrap_or_else(|| panic!("a whole book after pass {pass}"));
+            assert_eq!(book.bids().collect::<Vec<_>>(), [level(50, 1)]);
+            assert_eq!(book.asks().collect::<Vec<_>>(), [level(51, 1)]);
+        }
+        assert_eq!(trades, [7, 8, 9, 10, 11, 12]);
+        assert!(chain.windows(2).all(|pair| pair[1].0 == pair[0].1 + 1 && pair[1].1 >= pair[1].0), "{chain:?}");
+        assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "{times:?}");
+        assert_eq!(engine.counts().gaps, 0);
+    }
+}

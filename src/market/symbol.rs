@@ -1,0 +1,172 @@
+//! Symbols: an exchange's name for a market, interned to a small number.
+//!
+//! The data plane carries a [`SymbolId`]; the exchange's spelling appears only at the edges. The ingest thread alone
+//! assigns ids, in the order in which a feed first names its symbols, and announces each one in the stream of ticks
+//! before the first tick that uses it. So every core builds the same table by itself, and none shares one.
+
+use std::fmt;
+
+use rustc_hash::FxHashMap;
+
+/// Which exchange's grammar a message or a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Venue {
+    /// Binance spot: symbols like `BTCUSDT`, streams like `btcusdt@trade`.
+    Binance,
+    /// Upbit: symbols like `KRW-BTC`, requests by type and code.
+    Upbit,
+}
+
+impl Venue {
+    /// The venue's name in lower case, as flags, logs and addresses spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Venue::Binance => "binance",
+            Venue::Upbit => "upbit",
+        }
+    }
+}
+
+/// A symbol's number; dense from 0, valid for one epoch of one server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SymbolId(pub u32);
+
+impl SymbolId {
+    /// The id as an index into tables that hold one entry per symbol.
+    #[inline]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A symbol's spelling held in place, so that it fits a slot of the ring: UTF-8, 1 to [`Name::LEN_MAX`] bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Name {
+    len: u8,
+    bytes: [u8; Name::LEN_MAX],
+}
+
+impl Name {
+    /// Longest symbol in bytes. The longest listed anywhere have some 20; ones of non-ASCII letters take three each.
+    pub const LEN_MAX: usize = 47;
+
+    /// `None` for an empty text or one of more than [`Name::LEN_MAX`] bytes.
+    pub fn new(text: &str) -> Option<Name> {
+        if text.is_empty() || text.len() > Self::LEN_MAX {
+            return None;
+        }
+        let mut bytes = [0; Self::LEN_MAX];
+        bytes[..text.len()].copy_from_slice(text.as_bytes());
+        Some(Name { len: text.len() as u8, bytes })
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.bytes[..usize::from(self.len)]).expect("a name is made from a str only")
+    }
+}
+
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+/// A symbol as a table knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// Whose spelling it is.
+    pub venue: Venue,
+    /// The exchange's spelling, upper case as payloads carry it.
+    pub name: Name,
+}
+
+/// All symbols seen so far, by number and by name.
+///
+/// Bounded: at most [`Symbols::COUNT_MAX`] entries; a feed that names more has its further symbols refused and counted.
+#[derive(Debug, Default)]
+pub struct Symbols {
+    list: Vec<Symbol>,
+    by_name: FxHashMap<(Venue, Name), SymbolId>,
+}
+
+impl Symbols {
+    /// The most symbols one server holds; the largest exchanges list some 4,000.
+    pub const COUNT_MAX: usize = 65_536;
+
+    /// The id of a symbol that is known; `None` otherwise.
+    #[inline]
+    pub fn find(&self, venue: Venue, name: &str) -> Option<SymbolId> {
+        self.by_name.get(&(venue, Name::new(name)?)).copied()
+    }
+
+    /// The id of a symbol, given to it now if it has none. `None` for a name that is empty or too long, and for a new
+    /// one when the table is full.
+    #[inline]
+    pub fn intern(&mut self, venue: Venue, name: &str) -> Option<SymbolId> {
+        let name = Name::new(name)?;
+        if let Some(&id) = self.by_name.get(&(venue, name)) {
+            return Some(id);
+        }
+        if self.list.len() == Self::COUNT_MAX {
+            return None;
+        }
+        Some(self.push(Symbol { venue, name }))
+    }
+
+    /// Adds a symbol that another table announced; ids must arrive in their order.
+    pub fn push(&mut self, symbol: Symbol) -> SymbolId {
+        let id = SymbolId(self.list.len() as u32);
+        self.list.push(symbol);
+        self.by_name.insert((symbol.venue, symbol.name), id);
+        id
+    }
+
+    /// The symbol of an id this table gave out.
+    ///
+    /// # Panics
+    /// For an id of another table.
+    #[inline]
+    pub fn get(&self, id: SymbolId) -> &Symbol {
+        &self.list[id.index()]
+    }
+
+    /// How many there are; the next id.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether no symbol has been seen yet.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// All symbols in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (SymbolId, &Symbol)> {
+        self.list.iter().enumerate().map(|(index, symbol)| (SymbolId(index as u32), symbol))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_symbol_keeps_its_number_and_venues_do_not_mix() {
+        let mut symbols = Symbols::default();
+        let first = symbols.intern(Venue::Binance, "BTCUSDT").unwrap();
+        let second = symbols.intern(Venue::Upbit, "BTCUSDT").unwrap();
+        assert_ne!(first, second);
+        assert_eq!(symbols.intern(Venue::Binance, "BTCUSDT"), Some(first));
+        assert_eq!(symbols.find(Venue::Upbit, "KRW-BTC"), None);
+        assert_eq!(symbols.get(second).name.as_str(), "BTCUSDT");
+    }
+
+    #[test]
+    fn names_that_do_not_fit_are_refused() {
+        let mut symbols = Symbols::default();
+        assert_eq!(symbols.intern(Venue::Binance, ""), None);
+        assert_eq!(symbols.intern(Venue::Binance, &"X".repeat(48)), None);
+        assert!(symbols.intern(Venue::Binance, "币安人生USDT").is_some());
+    }
+}
