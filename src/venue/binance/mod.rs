@@ -1,0 +1,39 @@
+//! Binance spot: names of streams, requests, events in JSON.
+//!
+//! Times in payloads are milliseconds, or microseconds for a connection that asked for them.
+
+pub mod address;
+pub mod decode;
+pub mod json;
+pub mod request;
+pub mod stream;
+
+/// The unit of every time in a connection's payloads; chosen in the address, fixed for its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TimeUnit {
+    /// 13 digits nowadays.
+    #[default]
+    Milliseconds,
+    /// 16 digits nowadays.
+    Microseconds,
+}
+
+impl TimeUnit {
+    /// Reads the value of the `timeUnit` parameter: one of four spellings, `None` for any other.
+    pub fn parse(text: &str) -> Option<TimeUnit> {
+        match text {
+            "MILLISECOND" | "millisecond" => Some(TimeUnit::Milliseconds),
+            "MICROSECOND" | "microsecond" => Some(TimeUnit::Microseconds),
+            _ => None,
+        }
+    }
+
+    /// A time in nanoseconds in this unit, rounded down.
+    #[inline]
+    pub fn of(self, ns: i64) -> i64 {
+        match self {
+            TimeUnit::Milliseconds => ns.div_euclid(1_000_000),
+            TimeUnit::Microseconds => ns.div_euclid(1_000),
+        }
+    }
+}

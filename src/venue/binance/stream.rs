@@ -1,0 +1,118 @@
+//! Names of streams: `btcusdt@trade`, `ethusdt@kline_1m`, `btcusdt@depth@100ms`.
+//!
+//! A name that is well formed is accepted whether or not it exists; one that does not exist never delivers. Names are
+//! compared case-sensitively: the symbol is lower case, so `BTCUSDT@trade` is well formed and silent.
+
+use crate::market::channel::{Channel, Interval, Pace};
+use crate::market::symbol::Name;
+
+/// Whether a name is well formed: an optional `!`, then one to four non-empty segments between `@`, of letters of any
+/// script, digits and `_ - . : +`.
+pub fn is_well_formed(name: &str) -> bool {
+    let body = name.strip_prefix('!').unwrap_or(name);
+    let mut segments = 0;
+    body.split('@').all(|segment| {
+        segments += 1;
+        !segment.is_empty() && segment.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '+'))
+    }) && segments <= 4
+}
+
+/// The symbol, as payloads spell it, and the channel of a name; `None` for one that this server has no data for.
+pub fn parse(name: &str) -> Option<(Name, Channel)> {
+    let (symbol, kind) = name.split_once('@')?;
+    if symbol.bytes().any(|b| b.is_ascii_uppercase()) {
+        return None;
+    }
+    Some((Name::new(&symbol.to_ascii_uppercase())?, channel(kind)?))
+}
+
+/// The channel of the part of a name behind the symbol.
+pub fn channel(kind: &str) -> Option<Channel> {
+    Some(match kind {
+        "trade" => Channel::Trade,
+        "aggTrade" => Channel::AggTrade,
+        "bookTicker" => Channel::BookTicker,
+        "ticker" => Channel::Ticker,
+        "miniTicker" => Channel::MiniTicker,
+        "depth@100ms" => Channel::Depth(Pace::Ms100),
+        "depth" | "depth@1000ms" => Channel::Depth(Pace::Ms1000),
+        kind => Channel::Kline(Interval::from_name(kind.strip_prefix("kline_")?)?),
+    })
+}
+
+/// Appends the usual name of a stream, the inverse of [`parse`]; nothing for a channel Binance does not have.
+pub fn write_name(symbol: &str, channel: Channel, out: &mut String) {
+    let kind = match channel {
+        Channel::Trade => "trade",
+        Channel::AggTrade => "aggTrade",
+        Channel::BookTicker => "bookTicker",
+        Channel::Ticker => "ticker",
+        Channel::MiniTicker => "miniTicker",
+        Channel::Depth(Pace::Ms100) => "depth@100ms",
+        Channel::Depth(Pace::Ms1000) => "depth",
+        Channel::Kline(_) => "kline_",
+        Channel::DayTicker | Channel::Orderbook => return,
+    };
+    out.push_str(&symbol.to_ascii_lowercase());
+    out.push('@');
+    out.push_str(kind);
+    if let Channel::Kline(interval) = channel {
+        out.push_str(interval.name());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_grammar_takes_what_is_known_to_be_taken() {
+        for name in [
+            "btcusdt@trade",
+            "BTCUSDT@aggTrade",
+            "btcusdt@nosuchstream",
+            "0",
+            "btcusdt@kline_1d@+08:00",
+            "!miniTicker@arr@1000ms",
+            "币安人生usdt@trade",
+            "btcusd_perp@depth@0ms",
+            "krw-btc",
+        ] {
+            assert!(is_well_formed(name), "{name}");
+        }
+        for name in
+            ["", "!", "@@@x###", "btc usdt@trade", "btcusdt@", "@trade", "a@b@c@d@e", "btcusdt@tra\"de", "a/b", "a\n"]
+        {
+            assert!(!is_well_formed(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_lead_to_their_streams() {
+        let parsed = |name| parse(name).map(|(symbol, channel)| (symbol.as_str().to_owned(), channel));
+        assert_eq!(parsed("btcusdt@depth@100ms"), Some(("BTCUSDT".into(), Channel::Depth(Pace::Ms100))));
+        assert_eq!(parsed("btcusdt@kline_1M"), Some(("BTCUSDT".into(), Channel::Kline(Interval::Mo1))));
+        assert_eq!(parsed("币usdt@trade"), Some(("币USDT".into(), Channel::Trade)));
+        for name in ["BTCUSDT@trade", "btcusdt@nosuch", "btcusdt", "@trade", "btcusdt@kline_2m", "btcusdt@Trade"] {
+            assert_eq!(parsed(name), None, "{name}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parsed_names_are_well_formed_and_come_back(name in "[a-z0-9_]{1,20}@(trade|aggTrade|depth@100ms|depth|bookTicker|ticker|miniTicker|kline_(1s|1m|1M|8h|1w))") {
+            prop_assert!(is_well_formed(&name));
+            let (symbol, channel) = parse(&name).unwrap();
+            let mut written = String::new();
+            write_name(symbol.as_str(), channel, &mut written);
+            prop_assert_eq!(written, name);
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(name in "\\PC{0,80}") {
+            is_well_formed(&name);
+            parse(&name);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What a venue is: an exchange, and both ends of its wire grammar.
+//!
+//! A venue's folder says how the messages of its servers are read (`decode`), how its clients ask (`stream`,
+//! `request`), and how they are answered (`json`). Nothing in here knows sockets, sessions or clocks: bytes and ticks
+//! in, ticks and bytes out. To add an exchange, add a folder, a [`Venue`] and the lines of the `match`es below.
+
+pub mod binance;
+pub mod json;
+pub mod upbit;
+
+use thiserror::Error;
+
+use crate::market::decimal::DecimalError;
+use crate::market::snapshot::Snapshot;
+use crate::market::symbol::{Symbols, Venue};
+use crate::market::tick::{Level, Tick};
+
+/// The most levels one message may carry: two sides of the largest snapshot an exchange gives, and as much again.
+pub const LEVELS_MAX: usize = 20_000;
+
+/// What a raw message says.
+#[derive(Debug)]
+pub enum Message {
+    /// An update; it stands in [`Decoder::tick`] and [`Decoder::levels`].
+    Tick,
+    /// A whole order book, to start from.
+    Snapshot(Snapshot),
+}
+
+/// Why a raw message gives no tick. None of these is fatal to a feed: they are counted by reason.
+#[derive(Debug, Error, Clone, Copy, PartialEq, Eq)]
+pub enum Rejected {
+    /// The bytes are not UTF-8.
+    #[error("not UTF-8")]
+    NotUtf8,
+    /// The text is not JSON, for instance because it was cut.
+    #[error("not JSON")]
+    NotJson,
+    /// It is JSON, but nothing this venue's servers send on the streams served here.
+    #[error("a message of a kind that is not served")]
+    Unserved,
+    /// A member that the message's kind must have is not there, or is of a wrong type.
+    #[error("member `{0}` is missing or of a wrong type")]
+    Member(&'static str),
+    /// A number cannot be held exactly.
+    #[error("a number is malformed or has too many digits")]
+    Number,
+    /// The symbol is empty, too long, holds characters no symbol has, or is one too many.
+    #[error("the symbol is empty, too long, malformed or one too many")]
+    Symbol,
+    /// More levels than [`LEVELS_MAX`].
+    #[error("more than {LEVELS_MAX} price levels")]
+    Levels,
+}
+
+impl Rejected {
+    /// A short name for counters; one for each variant, in the order of [`Rejected::index`].
+    pub const LABELS: [&'static str; 7] = ["not_utf8", "not_json", "unserved", "member", "number", "symbol", "levels"];
+
+    /// The variant's place in [`Rejected::LABELS`].
+    pub fn index(self) -> usize {
+        match self {
+            Rejected::NotUtf8 => 0,
+            Rejected::NotJson => 1,
+            Rejected::Unserved => 2,
+            Rejected::Member(_) => 3,
+            Rejected::Number => 4,
+            Rejected::Symbol => 5,
+            Rejected::Levels => 6,
+        }
+    }
+}
+
+impl From<DecimalError> for Rejected {
+    fn from(_: DecimalError) -> Self {
+        Rejected::Number
+    }
+}
+
+/// Reads the raw messages of all venues. Its buffers are used again for each message: nothing is allocated for a tick
+/// once they have grown to the largest.
+#[derive(Default)]
+pub struct Decoder {
+    /// The update that was read last; its `sequence` and `ts_recv` are the caller's to set.
+    pub tick: Tick,
+    /// The levels of the update that was read last.
+    pub levels: Vec<Level>,
+    binance: binance::decode::Decoder,
+}
+
+impl Decoder {
+    /// Reads one raw message, received at `ts_recv`. The bytes are scratch afterwards.
+    ///
+    /// # Errors
+    /// [`Rejected`] for whatever is no update; the decoder is as ready as before.
+    pub fn decode(
+        &mut self,
+        venue: Venue,
+        raw: &mut [u8],
+        ts_recv: i64,
+        symbols: &mut Symbols,
+    ) -> Result<Message, Rejected> {
+        self.levels.clear();
+        match venue {
+            Venue::Binance => self.binance.decode(raw, ts_recv, symbols, &mut self.tick, &mut self.levels),
+            Venue::Upbit => upbit::decode::decode(raw, ts_recv, symbols, &mut self.tick, &mut self.levels),
+        }
+    }
+}
+
+/// Whose message it is, from the key it begins with: Upbit's begin with their type, Binance's never do.
+pub fn venue_of(raw: &[u8]) -> Venue {
+    let text = raw.trim_ascii_start();
+    let text = text.strip_prefix(b"{").unwrap_or(text).trim_ascii_start();
+    if text.starts_with(b"\"ty\"") || text.starts_with(b"\"type\"") { Venue::Upbit } else { Venue::Binance }
+}
+
+/// Whether a client of this venue gets a stream's newest value when it subscribes.
+pub fn has_snapshots(venue: Venue) -> bool {
+    venue == Venue::Upbit
+}
+
+/// Interns a symbol that a message names, refusing what would need escaping in JSON.
+fn intern(symbols: &mut Symbols, venue: Venue, name: &str) -> Result<crate::market::symbol::SymbolId, Rejected> {
+    if let Some(id) = symbols.find(venue, name) {
+        return Ok(id);
+    }
+    let clean = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '+'));
+    if !clean {
+        return Err(Rejected::Symbol);
+    }
+    symbols.intern(venue, name).ok_or(Rejected::Symbol)
+}

@@ -1,0 +1,252 @@
+//! Reading what Upbit's servers send, in the formats DEFAULT and SIMPLE.
+//!
+//! Upbit's numbers are bare, with trailing zeros, exponents and up to 27 digits, and their spelling must survive. A
+//! parser that turns numbers into doubles cannot be used, simd-json included; `serde_json` hands out the text of a
+//! number as it stands.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::market::channel::Channel;
+use crate::market::civil::{Date, NS_PER_MS};
+use crate::market::decimal::Decimal;
+use crate::market::symbol::{Symbols, Venue};
+use crate::market::tick::{
+    Best, DayChange, DayTicker, Direction, Kind, Level, MarketState, Orderbook, Record, Taker, Tick, Trade,
+};
+use crate::venue::{LEVELS_MAX, Message, Rejected, intern};
+
+type Number<'a> = Option<&'a RawValue>;
+
+/// All members of all types, under the long and the short names. A type's own members are required when it is read.
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(alias = "type")]
+    ty: &'a str,
+    #[serde(alias = "code")]
+    cd: &'a str,
+    #[serde(alias = "timestamp")]
+    tms: Option<i64>,
+    #[serde(alias = "trade_timestamp")]
+    ttms: Option<i64>,
+    #[serde(alias = "sequential_id")]
+    sid: Option<i64>,
+    #[serde(alias = "ask_bid")]
+    ab: Option<&'a str>,
+    #[serde(alias = "change")]
+    c: Option<&'a str>,
+    #[serde(borrow, alias = "trade_price")]
+    tp: Number<'a>,
+    #[serde(borrow, alias = "trade_volume")]
+    tv: Number<'a>,
+    #[serde(borrow, alias = "prev_closing_price")]
+    pcp: Number<'a>,
+    #[serde(borrow, alias = "change_price")]
+    cp: Number<'a>,
+    #[serde(borrow, alias = "best_ask_price")]
+    bap: Number<'a>,
+    #[serde(borrow, alias = "best_ask_size")]
+    bas: Number<'a>,
+    #[serde(borrow, alias = "best_bid_price")]
+    bbp: Number<'a>,
+    #[serde(borrow, alias = "best_bid_size")]
+    bbs: Number<'a>,
+    #[serde(borrow, alias = "total_ask_size")]
+    tas: Number<'a>,
+    #[serde(borrow, alias = "total_bid_size")]
+    tbs: Number<'a>,
+    #[serde(borrow, alias = "level")]
+    lv: Number<'a>,
+    #[serde(borrow, alias = "orderbook_units")]
+    obu: Option<Vec<Unit<'a>>>,
+    #[serde(borrow, alias = "opening_price")]
+    op: Number<'a>,
+    #[serde(borrow, alias = "high_price")]
+    hp: Number<'a>,
+    #[serde(borrow, alias = "low_price")]
+    lp: Number<'a>,
+    #[serde(borrow, alias = "acc_trade_price")]
+    atp: Number<'a>,
+    #[serde(borrow, alias = "acc_trade_volume")]
+    atv: Number<'a>,
+    #[serde(borrow, alias = "signed_change_price")]
+    scp: Number<'a>,
+    #[serde(borrow, alias = "change_rate")]
+    cr: Number<'a>,
+    #[serde(borrow, alias = "signed_change_rate")]
+    scr: Number<'a>,
+    #[serde(borrow, alias = "acc_ask_volume")]
+    aav: Number<'a>,
+    #[serde(borrow, alias = "acc_bid_volume")]
+    abv: Number<'a>,
+    #[serde(borrow, alias = "acc_trade_price_24h")]
+    atp24h: Number<'a>,
+    #[serde(borrow, alias = "acc_trade_volume_24h")]
+    atv24h: Number<'a>,
+    #[serde(borrow, alias = "highest_52_week_price")]
+    h52wp: Number<'a>,
+    #[serde(alias = "highest_52_week_date")]
+    h52wdt: Option<&'a str>,
+    #[serde(borrow, alias = "lowest_52_week_price")]
+    l52wp: Number<'a>,
+    #[serde(alias = "lowest_52_week_date")]
+    l52wdt: Option<&'a str>,
+    #[serde(alias = "market_state")]
+    ms: Option<&'a str>,
+    #[serde(alias = "is_trading_suspended")]
+    its: Option<bool>,
+    #[serde(alias = "market_warning")]
+    mw: Option<&'a str>,
+    #[serde(alias = "delisting_date")]
+    dd: Option<DelistingDate>,
+}
+
+#[derive(Deserialize)]
+struct Unit<'a> {
+    #[serde(borrow, alias = "ask_price")]
+    ap: &'a RawValue,
+    #[serde(borrow, alias = "bid_price")]
+    bp: &'a RawValue,
+    #[serde(borrow, rename = "as", alias = "ask_size")]
+    ask_size: &'a RawValue,
+    #[serde(borrow, alias = "bid_size")]
+    bs: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct DelistingDate {
+    year: i32,
+    month: u8,
+    day: u8,
+}
+
+/// Reads one message into `tick` and `levels`.
+///
+/// # Errors
+/// [`Rejected`] for whatever is no ticker, trade or order book.
+pub fn decode(
+    raw: &[u8],
+    _ts_recv: i64,
+    symbols: &mut Symbols,
+    tick: &mut Tick,
+    levels: &mut Vec<Level>,
+) -> Result<Message, Rejected> {
+    let text = std::str::from_utf8(raw).map_err(|_| Rejected::NotUtf8)?;
+    let event: Event<'_> = serde_json::from_str(text).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Rejected::Unserved,
+        _ => Rejected::NotJson,
+    })?;
+    (tick.channel, tick.kind) = match event.ty {
+        "trade" => (Channel::Trade, event.trade()?),
+        "ticker" => (Channel::DayTicker, event.ticker()?),
+        "orderbook" => (Channel::Orderbook, event.orderbook(levels)?),
+        _ => return Err(Rejected::Unserved),
+    };
+    tick.ts_event = time(event.tms, "tms")?;
+    tick.symbol = intern(symbols, Venue::Upbit, event.cd)?;
+    Ok(Message::Tick)
+}
+
+fn number(value: Number<'_>, name: &'static str) -> Result<Decimal, Rejected> {
+    Ok(Decimal::parse(value.ok_or(Rejected::Member(name))?.get().as_bytes())?)
+}
+
+fn time(milliseconds: Option<i64>, name: &'static str) -> Result<i64, Rejected> {
+    milliseconds.and_then(|ms| ms.checked_mul(NS_PER_MS)).ok_or(Rejected::Member(name))
+}
+
+fn record(price: Number<'_>, date: Option<&str>, name: &'static str) -> Result<Record, Rejected> {
+    let date = date.and_then(|text| Date::parse(text.as_bytes())).ok_or(Rejected::Member(name))?;
+    Ok(Record { price: number(price, name)?, day: date.to_days() })
+}
+
+impl Event<'_> {
+    fn taker(&self) -> Result<Taker, Rejected> {
+        match self.ab {
+            Some("BID") => Ok(Taker::Buyer),
+            Some("ASK") => Ok(Taker::Seller),
+            _ => Err(Rejected::Member("ab")),
+        }
+    }
+
+    fn day(&self) -> Result<DayChange, Rejected> {
+        let direction = match self.c {
+            Some("RISE") => Direction::Rise,
+            Some("EVEN") => Direction::Even,
+            Some("FALL") => Direction::Fall,
+            _ => return Err(Rejected::Member("c")),
+        };
+        Ok(DayChange { previous_close: number(self.pcp, "pcp")?, direction, amount: number(self.cp, "cp")? })
+    }
+
+    fn best(&self) -> Result<Option<Best>, Rejected> {
+        if self.bap.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Best {
+            ask: Level { price: number(self.bap, "bap")?, size: number(self.bas, "bas")? },
+            bid: Level { price: number(self.bbp, "bbp")?, size: number(self.bbs, "bbs")? },
+        }))
+    }
+
+    fn trade(&self) -> Result<Kind, Rejected> {
+        Ok(Kind::Trade(Trade {
+            id: self.sid.ok_or(Rejected::Member("sid"))?,
+            price: number(self.tp, "tp")?,
+            size: number(self.tv, "tv")?,
+            ts_trade: time(self.ttms, "ttms")?,
+            taker: self.taker()?,
+            day: Some(self.day()?),
+            best: self.best()?,
+        }))
+    }
+
+    fn orderbook(&self, levels: &mut Vec<Level>) -> Result<Kind, Rejected> {
+        let units = self.obu.as_ref().ok_or(Rejected::Member("obu"))?;
+        if units.len() * 2 > LEVELS_MAX {
+            return Err(Rejected::Levels);
+        }
+        for unit in units {
+            levels.push(Level { price: number(Some(unit.ap), "ap")?, size: number(Some(unit.ask_size), "as")? });
+            levels.push(Level { price: number(Some(unit.bp), "bp")?, size: number(Some(unit.bs), "bs")? });
+        }
+        Ok(Kind::Orderbook(Orderbook {
+            total_ask: number(self.tas, "tas")?,
+            total_bid: number(self.tbs, "tbs")?,
+            grouping: self.lv.map(|_| number(self.lv, "lv")).transpose()?,
+        }))
+    }
+
+    fn ticker(&self) -> Result<Kind, Rejected> {
+        let state = match self.ms {
+            Some("PREVIEW") => MarketState::Preview,
+            Some("ACTIVE") => MarketState::Active,
+            Some("DELISTED") => MarketState::Delisted,
+            _ => return Err(Rejected::Member("ms")),
+        };
+        Ok(Kind::DayTicker(DayTicker {
+            open: number(self.op, "op")?,
+            high: number(self.hp, "hp")?,
+            low: number(self.lp, "lp")?,
+            last: Level { price: number(self.tp, "tp")?, size: number(self.tv, "tv")? },
+            day: self.day()?,
+            signed_change: number(self.scp, "scp")?,
+            change_rate: number(self.cr, "cr")?,
+            signed_change_rate: number(self.scr, "scr")?,
+            turnover: number(self.atp, "atp")?,
+            volume: number(self.atv, "atv")?,
+            ask_volume: number(self.aav, "aav")?,
+            bid_volume: number(self.abv, "abv")?,
+            turnover_24h: number(self.atp24h, "atp24h")?,
+            volume_24h: number(self.atv24h, "atv24h")?,
+            taker: self.taker()?,
+            ts_trade: time(self.ttms, "ttms")?,
+            highest_52w: record(self.h52wp, self.h52wdt, "h52wdt")?,
+            lowest_52w: record(self.l52wp, self.l52wdt, "l52wdt")?,
+            state,
+            suspended: self.its.unwrap_or(false),
+            caution: self.mw == Some("CAUTION"),
+            delisting_day: self.dd.as_ref().map(|d| Date { year: d.year, month: d.month, day: d.day }.to_days()),
+        }))
+    }
+}

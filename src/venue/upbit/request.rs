@@ -1,0 +1,266 @@
+//! What a client may ask: one JSON array of objects with a ticket, data types, and a format.
+//!
+//! The order of the objects does not matter, unknown keys are passed over, flags have two spellings and two types. A
+//! request replaces everything the connection had. Codes that do not exist are ignored in silence; everything else
+//! that is wrong has a name and ends the connection.
+
+use serde_json::{Map, Value};
+
+use crate::market::channel::Channel;
+use crate::venue::upbit::Format;
+
+/// A request that can be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The client's name for it.
+    pub ticket: String,
+    /// How frames look from now on.
+    pub format: Format,
+    /// What is asked.
+    pub body: Body,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// These are the connection's subscriptions from now on.
+    Subscribe(Vec<Subscription>),
+    /// Which subscriptions there are.
+    List,
+}
+
+/// One data type object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// The type as the client spelled it: `ticker`, `trade`, `orderbook`, `candle.1m`.
+    pub kind: String,
+    /// The channel that serves it; `None` for a type that exists but has no data here.
+    pub channel: Option<Channel>,
+    /// Markets as the client spelled them, `KRW-BTC` or `KRW-BTC.15`.
+    pub codes: Vec<String>,
+    /// The newest value, then nothing.
+    pub only_snapshot: bool,
+    /// No newest value.
+    pub only_realtime: bool,
+    /// The step prices are grouped by, 0 for none; order books only.
+    pub grouping: u64,
+}
+
+/// What is wrong with a request; the client is told, then the connection is closed with 1000.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The name is the contract.
+    pub name: &'static str,
+    /// The text is for people.
+    pub message: String,
+}
+
+impl Refusal {
+    fn new(name: &'static str, message: impl Into<String>) -> Refusal {
+        Refusal { name, message: message.into() }
+    }
+
+    /// The frame's payload.
+    pub fn answer(&self) -> String {
+        format!(r#"{{"error":{{"name":"{}","message":{}}}}}"#, self.name, Value::from(self.message.as_str()))
+    }
+}
+
+/// Number of pairs of levels in an order book: the window, and what else may be asked for.
+pub const UNITS_DEFAULT: u8 = 30;
+
+/// Splits the number of pairs off a code: `KRW-BTC.5` asks for 5. Counts that do not exist are served with 30.
+pub fn split_units(code: &str) -> (&str, u8) {
+    match code.rsplit_once('.') {
+        Some((code, "1")) => (code, 1),
+        Some((code, "5")) => (code, 5),
+        Some((code, "15")) => (code, 15),
+        Some((code, digits)) if digits.bytes().all(|b| b.is_ascii_digit()) && !digits.is_empty() => {
+            (code, UNITS_DEFAULT)
+        }
+        _ => (code, UNITS_DEFAULT),
+    }
+}
+
+impl Request {
+    /// Reads a frame, text or binary.
+    ///
+    /// # Errors
+    /// [`Refusal`], ready to be sent.
+    pub fn parse(bytes: &[u8]) -> Result<Request, Refusal> {
+        let malformed = |message: &str| Refusal::new("WRONG_FORMAT", message);
+        let value: Value = serde_json::from_slice(bytes).map_err(|e| malformed(&format!("not JSON: {e}")))?;
+        let Value::Array(elements) = value else { return Err(malformed("a request is an array of objects")) };
+        let objects: Option<Vec<Map<String, Value>>> = elements
+            .into_iter()
+            .map(|element| if let Value::Object(object) = element { Some(object) } else { None })
+            .collect();
+        let objects = objects.filter(|o| !o.is_empty()).ok_or_else(|| malformed("a request is an array of objects"))?;
+
+        let ticket = objects.iter().find_map(|object| object.get("ticket"));
+        let ticket = match ticket {
+            Some(Value::String(ticket)) if !ticket.is_empty() => ticket.clone(),
+            _ => return Err(Refusal::new("NO_TICKET", "ticket is missing")),
+        };
+        let format = match objects.iter().find_map(|object| object.get("format")) {
+            None => Format::Default,
+            Some(value) => value
+                .as_str()
+                .and_then(Format::parse)
+                .ok_or_else(|| Refusal::new("INVALID_PARAM", format!("format {value} is not supported")))?,
+        };
+        Ok(Request { ticket, format, body: Self::body(&objects)? })
+    }
+
+    fn body(objects: &[Map<String, Value>]) -> Result<Body, Refusal> {
+        if let Some(method) = objects.iter().find_map(|object| object.get("method")) {
+            return match method.as_str() {
+                Some("LIST_SUBSCRIPTIONS") => Ok(Body::List),
+                _ => Err(Refusal::new("INVALID_PARAM", format!("method {method} is not supported"))),
+            };
+        }
+        let is_data = |object: &&Map<String, Value>| {
+            object.contains_key("type") || !(object.contains_key("ticket") || object.contains_key("format"))
+        };
+        let data: Vec<_> = objects.iter().filter(is_data).collect();
+        if data.is_empty() {
+            return Err(Refusal::new("NO_TYPE", "type is missing"));
+        }
+        data.into_iter().map(Subscription::parse).collect::<Result<_, _>>().map(Body::Subscribe)
+    }
+}
+
+impl Subscription {
+    fn parse(object: &Map<String, Value>) -> Result<Subscription, Refusal> {
+        let kind = object.get("type").ok_or_else(|| Refusal::new("NO_TYPE", "type is missing"))?;
+        let unsupported = || Refusal::new("INVALID_PARAM", format!("type {kind} is not supported"));
+        let name = kind.as_str().ok_or_else(unsupported)?;
+        let channel = match name {
+            "ticker" => Some(Channel::DayTicker),
+            "trade" => Some(Channel::Trade),
+            "orderbook" => Some(Channel::Orderbook),
+            "candle.1s" | "candle.1m" | "candle.3m" | "candle.5m" | "candle.10m" | "candle.15m" | "candle.30m"
+            | "candle.60m" | "candle.240m" => None,
+            "myOrder" | "myAsset" => {
+                return Err(Refusal::new("INVALID_AUTH", format!("type {name} needs the private socket")));
+            }
+            _ => return Err(unsupported()),
+        };
+        let codes = object.get("codes").ok_or_else(|| Refusal::new("NO_CODES", "codes is missing"))?;
+        if codes.as_array().is_some_and(Vec::is_empty) {
+            return Err(Refusal::new("INVALID_PARAM", "codes is empty"));
+        }
+        let codes: Vec<String> = serde_json::from_value(codes.clone())
+            .map_err(|error| Refusal::new("WRONG_FORMAT", format!("codes: {error}")))?;
+        let only_snapshot = flag(object, "is_only_snapshot", "isOnlySnapshot")?;
+        let only_realtime = flag(object, "is_only_realtime", "isOnlyRealtime")? && !only_snapshot;
+        let grouping = grouping(object)?;
+        Ok(Subscription { kind: name.to_owned(), channel, codes, only_snapshot, only_realtime, grouping })
+    }
+}
+
+fn flag(object: &Map<String, Value>, name: &str, alias: &str) -> Result<bool, Refusal> {
+    match object.get(name).or_else(|| object.get(alias)) {
+        None => Ok(false),
+        Some(Value::Bool(value)) => Ok(*value),
+        Some(Value::String(text)) if text == "true" => Ok(true),
+        Some(Value::String(text)) if text == "false" => Ok(false),
+        Some(_) => Err(Refusal::new("WRONG_FORMAT", format!("{name} is true or false"))),
+    }
+}
+
+/// The grouping asked for: 0 for none, any other number for some; only whether there is one matters so far.
+fn grouping(object: &Map<String, Value>) -> Result<u64, Refusal> {
+    let malformed = || Refusal::new("WRONG_FORMAT", "level is a number");
+    let text = match object.get("level") {
+        None => return Ok(0),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::String(text)) => text.clone(),
+        Some(_) => return Err(malformed()),
+    };
+    let number = crate::market::decimal::Decimal::parse(text.as_bytes()).map_err(|_| malformed())?;
+    Ok(u64::from(!number.is_zero()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn name(text: &str) -> &'static str {
+        Request::parse(text.as_bytes()).unwrap_err().name
+    }
+
+    #[test]
+    fn the_order_of_objects_does_not_matter_and_format_is_optional() {
+        let trade = r#"{"type":"trade","codes":["KRW-BTC"],"unknown":1}"#;
+        for text in [
+            format!(r#"[{{"ticket":"a"}},{trade},{{"format":"SIMPLE"}}]"#),
+            format!(r#"[{{"ticket":"a"}},{{"format":"SIMPLE"}},{trade}]"#),
+            format!(r#"[{trade},{{"format":"SIMPLE"}},{{"ticket":"a"}}]"#),
+        ] {
+            let request = Request::parse(text.as_bytes()).unwrap();
+            assert_eq!((request.ticket.as_str(), request.format), ("a", Format::Simple));
+            assert!(
+                matches!(&request.body, Body::Subscribe(types) if types.len() == 1 && types[0].channel == Some(Channel::Trade))
+            );
+        }
+        let request = Request::parse(format!(r#"[{{"ticket":"a"}},{trade},{trade}]"#).as_bytes()).unwrap();
+        assert_eq!(request.format, Format::Default);
+    }
+
+    #[test]
+    fn flags_have_two_spellings_and_two_types() {
+        for flag in [r#""isOnlyRealtime":true"#, r#""is_only_realtime":"true""#] {
+            let text = format!(r#"[{{"ticket":"a"}},{{"type":"ticker","codes":["A-B"],{flag}}}]"#);
+            let Body::Subscribe(types) = Request::parse(text.as_bytes()).unwrap().body else { panic!() };
+            assert!(types[0].only_realtime && !types[0].only_snapshot);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_has_the_name_the_exchange_gives_it() {
+        for (text, expected) in [
+            ("hello", "WRONG_FORMAT"),
+            ("{}", "WRONG_FORMAT"),
+            ("[]", "WRONG_FORMAT"),
+            ("[1]", "WRONG_FORMAT"),
+            (r#"[{"type":"ticker","codes":["A"]}]"#, "NO_TICKET"),
+            (r#"[{"ticket":""},{"type":"ticker","codes":["A"]}]"#, "NO_TICKET"),
+            (r#"[{"ticket":"a"},{"codes":["A"]}]"#, "NO_TYPE"),
+            (r#"[{"ticket":"a"}]"#, "NO_TYPE"),
+            (r#"[{"ticket":"a"},{"type":"ticker"}]"#, "NO_CODES"),
+            (r#"[{"ticket":"a"},{"type":"ticker","codes":[]}]"#, "INVALID_PARAM"),
+            (r#"[{"ticket":"a"},{"type":"nope","codes":["A"]}]"#, "INVALID_PARAM"),
+            (r#"[{"ticket":"a"},{"type":"candle.1d","codes":["A"]}]"#, "INVALID_PARAM"),
+            (r#"[{"ticket":"a"},{"type":"ticker","codes":["A"]},{"format":"X"}]"#, "INVALID_PARAM"),
+            (r#"[{"ticket":"a"},{"type":"ticker","codes":[1]}]"#, "WRONG_FORMAT"),
+            (r#"[{"ticket":"a"},{"type":"ticker","codes":["A"],"isOnlyRealtime":3}]"#, "WRONG_FORMAT"),
+            (r#"[{"ticket":"a"},{"type":"myOrder"}]"#, "INVALID_AUTH"),
+            (r#"[{"ticket":"a"},{"method":"X"}]"#, "INVALID_PARAM"),
+        ] {
+            assert_eq!(name(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_code_may_say_how_many_levels_it_wants() {
+        for (code, expected) in [
+            ("KRW-BTC", ("KRW-BTC", 30)),
+            ("KRW-BTC.5", ("KRW-BTC", 5)),
+            ("KRW-BTC.20", ("KRW-BTC", 30)),
+            ("KRW-BTC.x", ("KRW-BTC.x", 30)),
+        ] {
+            assert_eq!(split_units(code), expected);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            if let Err(refusal) = Request::parse(&bytes) {
+                serde_json::from_str::<Value>(&refusal.answer()).unwrap();
+            }
+        }
+    }
+}
