@@ -1,0 +1,145 @@
+//! Several tapes as one feed, in the order of receive times.
+
+use std::fmt;
+
+use crate::feed::FeedError;
+use crate::feed::tape::{Damage, Source, Tape};
+use crate::market::symbol::Venue;
+use crate::venue::venue_of;
+
+/// One feed out of one or more tapes. Of messages received at the same instant, those of the tape named first come
+/// first. Memory: one line per tape.
+pub struct Merge {
+    tapes: Vec<Pending>,
+    current: usize,
+    line: u64,
+}
+
+/// A tape and its next message.
+struct Pending {
+    tape: Tape,
+    message: Vec<u8>,
+    ts_recv: Option<i64>,
+    line: u64,
+}
+
+/// Where a message stands: for reports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The tape's name.
+    pub tape: String,
+    /// The line's number, from 1.
+    pub line: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: line {}", self.tape, self.line)
+    }
+}
+
+impl Merge {
+    /// Opens all tapes.
+    ///
+    /// # Errors
+    /// [`FeedError`] for the first that cannot be opened or holds no messages.
+    pub fn open(sources: &[Source]) -> Result<Merge, FeedError> {
+        let tapes = sources.iter().map(|source| Pending::open(source.clone())).collect::<Result<_, _>>()?;
+        Ok(Merge { tapes, current: 0, line: 0 })
+    }
+
+    /// The receive time of the message that comes next; `None` at the end.
+    pub fn peek(&self) -> Option<i64> {
+        self.earliest().and_then(|index| self.tapes[index].ts_recv)
+    }
+
+    /// Hands out the next message: its receive time, whose it is, and its bytes, which are swapped into `message`.
+    pub fn next(&mut self, message: &mut Vec<u8>) -> Option<(i64, Venue)> {
+        self.current = self.earliest()?;
+        let pending = &mut self.tapes[self.current];
+        let ts_recv = pending.ts_recv?;
+        self.line = pending.line;
+        std::mem::swap(message, &mut pending.message);
+        pending.read();
+        Some((ts_recv, venue_of(message)))
+    }
+
+    /// Where the message handed out last stands.
+    pub fn place(&self) -> Place {
+        Place { tape: self.tapes[self.current].tape.name(), line: self.line }
+    }
+
+    /// Goes back to the beginning of all tapes.
+    ///
+    /// # Errors
+    /// [`FeedError`] if a file has gone.
+    pub fn rewind(&mut self) -> Result<(), FeedError> {
+        for pending in &mut self.tapes {
+            pending.tape.rewind()?;
+            pending.read();
+        }
+        Ok(())
+    }
+
+    /// Lines skipped in all tapes, by [`Damage`].
+    pub fn damaged(&self) -> [u64; Damage::COUNT] {
+        let mut sum = [0; Damage::COUNT];
+        for pending in &self.tapes {
+            for (total, count) in sum.iter_mut().zip(pending.tape.damaged()) {
+                *total += count;
+            }
+        }
+        sum
+    }
+
+    fn earliest(&self) -> Option<usize> {
+        let waiting = self.tapes.iter().enumerate().filter(|(_, pending)| pending.ts_recv.is_some());
+        waiting.min_by_key(|(_, pending)| pending.ts_recv).map(|(index, _)| index)
+    }
+}
+
+impl Pending {
+    fn open(source: Source) -> Result<Pending, FeedError> {
+        let name = source.name();
+        let mut pending = Pending { tape: Tape::open(source)?, message: Vec::new(), ts_recv: None, line: 0 };
+        pending.read();
+        if pending.ts_recv.is_none() { Err(FeedError::Empty { name }) } else { Ok(pending) }
+    }
+
+    fn read(&mut self) {
+        self.ts_recv = self.tape.next(&mut self.message);
+        self.line = self.tape.line_number();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tapes_are_merged_by_receive_time_and_the_first_named_wins_a_tie() {
+        let folder = tempfile::tempdir().unwrap();
+        let sources: Vec<Source> =
+            [("a", "1 {\"a\":1}\n5 {\"a\":5}\n"), ("b", "1 {\"ty\":\"b1\"}\nbad\n3 {\"ty\":\"b3\"}\n")]
+                .into_iter()
+                .map(|(name, text)| {
+                    let path = folder.path().join(format!("{name}.jsonl"));
+                    std::fs::write(&path, text).unwrap();
+                    Source::File(path)
+                })
+                .collect();
+        let mut merge = Merge::open(&sources).unwrap();
+        for _ in 0..2 {
+            let mut message = Vec::new();
+            let mut seen = Vec::new();
+            while let Some((ts_recv, venue)) = merge.next(&mut message) {
+                seen.push((ts_recv, venue, message.clone()));
+            }
+            let order: Vec<_> = seen.iter().map(|(ts, venue, _)| (*ts, *venue)).collect();
+            assert_eq!(order, [(1, Venue::Binance), (1, Venue::Upbit), (3, Venue::Upbit), (5, Venue::Binance)]);
+            merge.rewind().unwrap();
+        }
+        assert_eq!(merge.damaged()[Damage::NoTimestamp as usize], 2);
+        assert!(matches!(Merge::open(&[Source::File("/nowhere.jsonl".into())]), Err(FeedError::Open { .. })));
+    }
+}
