@@ -1,0 +1,3 @@
+//! Framing and session rules as state machines: bytes and time in, bytes and deadlines out. No sockets here.
+
+pub mod websocket;
