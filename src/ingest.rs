@@ -1,0 +1,306 @@
+//! The loop feed → decode → market → ring, on a thread of its own.
+//!
+//! One turn: take the feed's next message when it is due, decode it, move it past the tape's seam, let the market see
+//! it, publish its tick. The ring is lossless, so a full ring makes the loop wait; that is counted, and warned about
+//! at any speed but max, where the tape is meant to wait for its readers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::feed::FeedError;
+use crate::feed::merge::Merge;
+use crate::feed::replay::{Replay, Speed};
+use crate::market::civil::NS_PER_SECOND;
+use crate::market::engine::Engine;
+use crate::market::seam::Seam;
+use crate::market::symbol::{Symbols, Venue};
+use crate::market::tick::{Kind, Level, Tick};
+use crate::metrics::Metrics;
+use crate::ring::Publisher;
+use crate::venue::{Decoder, Message, Rejected};
+
+/// How a feed is played.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// How fast.
+    pub speed: Speed,
+    /// Whether it begins again at its end.
+    pub repeat: bool,
+    /// Whether its times are moved so that it plays now; for a tape that begins at a whole minute.
+    pub shift_to_now: bool,
+    /// How many sessions must have subscribed to something before it starts.
+    pub wait_for_clients: usize,
+}
+
+/// What the rest of the server tells the ingest thread.
+#[derive(Debug, Default)]
+pub struct Control {
+    stop: AtomicBool,
+    subscribed: AtomicUsize,
+}
+
+impl Control {
+    /// Ends the loop within [`NAP_MAX`].
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was told to end.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// One more session has subscribed to something for the first time.
+    pub fn session_subscribed(&self) {
+        self.subscribed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many have.
+    pub fn sessions_subscribed(&self) -> usize {
+        self.subscribed.load(Ordering::Relaxed)
+    }
+}
+
+/// The longest the loop sleeps before it looks around.
+pub const NAP_MAX: Duration = Duration::from_millis(20);
+
+/// Ticks published before parked readers are woken, while messages are due one right after the other.
+const WAKE_EVERY: u32 = 64;
+
+/// The state of the loop.
+pub struct Ingest {
+    feed: Merge,
+    plan: Plan,
+    publisher: Publisher<Tick, Level>,
+    control: Arc<Control>,
+    metrics: Arc<Metrics>,
+    decoder: Decoder,
+    symbols: Symbols,
+    announced: usize,
+    engine: Engine,
+    seam: Seam,
+    sequence: u64,
+    unwoken: u32,
+}
+
+/// The loop was told to stop.
+struct Stopped;
+
+impl Ingest {
+    /// Puts the loop together; nothing moves before [`Ingest::run`].
+    pub fn new(
+        feed: Merge,
+        plan: Plan,
+        publisher: Publisher<Tick, Level>,
+        control: Arc<Control>,
+        metrics: Arc<Metrics>,
+    ) -> Ingest {
+        Ingest {
+            feed,
+            plan,
+            publisher,
+            control,
+            metrics,
+            decoder: Decoder::default(),
+            symbols: Symbols::default(),
+            announced: 0,
+            engine: Engine::default(),
+            seam: Seam::default(),
+            sequence: 0,
+            unwoken: 0,
+        }
+    }
+
+    /// Plays the feed to its end, or until it is told to stop. Whatever happens, the cores are told that it is over.
+    ///
+    /// # Errors
+    /// [`FeedError`] where the tape repeats and its file has gone.
+    pub fn run(mut self) -> Result<(), FeedError> {
+        let played = self.play();
+        let end = Tick { sequence: self.sequence, kind: Kind::End, ..Tick::default() };
+        if self.publish(&end, &[]).is_ok() {
+            self.publisher.wake();
+        }
+        self.note_counts();
+        match played {
+            Err(Ended::Stopped) | Ok(()) => Ok(()),
+            Err(Ended::Feed(error)) => Err(error),
+        }
+    }
+
+    fn play(&mut self) -> Result<(), Ended> {
+        while self.control.sessions_subscribed() < self.plan.wait_for_clients {
+            self.nap(NAP_MAX)?;
+        }
+        let replay = self.start();
+        let mut message = Vec::new();
+        loop {
+            while let Some(ts_recv) = self.feed.peek() {
+                let due = self.seam.place_time(ts_recv);
+                self.wait_until_due(&replay, due)?;
+                if let Some((ts_recv, venue)) = self.feed.next(&mut message) {
+                    self.on_message(venue, &mut message, ts_recv)?;
+                }
+            }
+            if !self.plan.repeat {
+                return Ok(());
+            }
+            self.feed.rewind().map_err(Ended::Feed)?;
+            for bridge in self.seam.next_pass(&self.engine) {
+                self.sequence += 1;
+                let tick = Tick { sequence: self.sequence, ..bridge.tick };
+                self.engine.on_tick(&tick, &bridge.levels);
+                self.publish(&tick, &bridge.levels)?;
+            }
+            self.metrics.ingest.passes.add(1);
+        }
+    }
+
+    /// Ties the tape to the clock. A tape shifted to now is entered at the present second of the minute, what lies
+    /// before it at once: so its candles stay aligned and its times are the machine's.
+    fn start(&mut self) -> Replay {
+        let first = self.feed.peek().unwrap_or(0);
+        if !self.plan.shift_to_now {
+            return Replay::new(self.plan.speed, Instant::now(), first);
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos() as i64);
+        let minute = 60 * NS_PER_SECOND;
+        self.seam.begin_at(now - now.rem_euclid(minute) - (first - first.rem_euclid(minute)));
+        Replay::new(self.plan.speed, Instant::now(), now)
+    }
+
+    #[inline]
+    fn wait_until_due(&mut self, replay: &Replay, tape_ns: i64) -> Result<(), Stopped> {
+        if self.plan.speed == Speed::Max {
+            return if self.control.is_stopped() { Err(Stopped) } else { Ok(()) };
+        }
+        loop {
+            let wait = replay.due_in(tape_ns, Instant::now());
+            if wait.is_zero() {
+                return if self.control.is_stopped() { Err(Stopped) } else { Ok(()) };
+            }
+            self.nap(wait.min(NAP_MAX))?;
+        }
+    }
+
+    /// Sleeps, after waking whoever has something to read.
+    fn nap(&mut self, time: Duration) -> Result<(), Stopped> {
+        self.wake();
+        self.note_counts();
+        thread::sleep(time);
+        if self.control.is_stopped() { Err(Stopped) } else { Ok(()) }
+    }
+
+    fn on_message(&mut self, venue: Venue, message: &mut [u8], ts_recv: i64) -> Result<(), Stopped> {
+        self.sequence += 1;
+        self.metrics.ingest.messages_read.add(1);
+        match self.decoder.decode(venue, message, ts_recv, &mut self.symbols) {
+            Ok(Message::Tick) => {
+                self.announce()?;
+                let mut tick = Tick { sequence: self.sequence, ts_recv, ..self.decoder.tick };
+                self.seam.place(&mut tick);
+                let levels = std::mem::take(&mut self.decoder.levels);
+                self.engine.on_tick(&tick, &levels);
+                let published = self.publish(&tick, &levels);
+                self.decoder.levels = levels;
+                published
+            }
+            Ok(Message::Snapshot(snapshot)) => {
+                self.metrics.ingest.snapshots_read.add(1);
+                // Where a tape repeats, the bridge has already led its books back to their start.
+                if self.seam.pass() == 0 {
+                    self.engine.on_snapshot(snapshot);
+                }
+                Ok(())
+            }
+            Err(reason) => {
+                self.on_rejected(reason);
+                Ok(())
+            }
+        }
+    }
+
+    fn on_rejected(&mut self, reason: Rejected) {
+        let count = &self.metrics.messages_rejected[reason.index()];
+        count.add(1);
+        if count.read() == 1 {
+            tracing::warn!("{}: {reason}; messages like it are skipped and counted", self.feed.place());
+        }
+    }
+
+    /// Tells the cores of symbols they have not met, before the first tick that uses them.
+    fn announce(&mut self) -> Result<(), Stopped> {
+        while self.announced < self.symbols.len() {
+            let id = crate::market::symbol::SymbolId(self.announced as u32);
+            let symbol = *self.symbols.get(id);
+            let tick = Tick { sequence: self.sequence, symbol: id, kind: Kind::Announce(symbol), ..Tick::default() };
+            self.publish(&tick, &[])?;
+            self.announced += 1;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn publish(&mut self, tick: &Tick, levels: &[Level]) -> Result<(), Stopped> {
+        if !self.publisher.has_room(levels.len()) {
+            self.wait_for_room(levels.len())?;
+        }
+        self.publisher.publish(levels, |slot| *slot = *tick);
+        self.metrics.ingest.ticks_published.add(1);
+        self.metrics.ts_recv.store(tick.ts_recv, Ordering::Relaxed);
+        self.unwoken += 1;
+        if self.unwoken >= WAKE_EVERY {
+            self.wake();
+        }
+        Ok(())
+    }
+
+    fn wait_for_room(&mut self, levels: usize) -> Result<(), Stopped> {
+        let waits = &self.metrics.ingest.ring_waits;
+        waits.add(1);
+        if waits.read() == 1 && self.plan.speed != Speed::Max {
+            tracing::warn!("the ring is full: the feed waits for the slowest core; latency grows until it keeps up");
+        }
+        let mut naps = 0;
+        while !self.publisher.has_room(levels) {
+            self.wake();
+            if self.control.is_stopped() {
+                return Err(Stopped);
+            }
+            // The readers need the processor more than this thread does.
+            naps += 1;
+            if naps < 16 { thread::yield_now() } else { thread::sleep(Duration::from_micros(100)) }
+        }
+        Ok(())
+    }
+
+    fn wake(&mut self) {
+        if self.unwoken > 0 {
+            self.publisher.wake();
+            self.unwoken = 0;
+        }
+    }
+
+    fn note_counts(&self) {
+        let counts = self.engine.counts();
+        self.metrics.ingest.depth_gaps.set(counts.gaps);
+        self.metrics.ingest.books_synced.set(counts.books_synced);
+        for (count, value) in self.metrics.lines_damaged.iter().zip(self.feed.damaged()) {
+            count.set(value);
+        }
+    }
+}
+
+/// Why a feed ended before its end.
+enum Ended {
+    Stopped,
+    Feed(FeedError),
+}
+
+impl From<Stopped> for Ended {
+    fn from(_: Stopped) -> Self {
+        Ended::Stopped
+    }
+}
