@@ -1,0 +1,96 @@
+//! Frames: how a tick looks to those who get it.
+
+use std::rc::Rc;
+
+use crate::market::symbol::Venue;
+use crate::market::tick::{Level, Tick};
+use crate::protocol::websocket::{HEADER_BYTES_MAX, Opcode, frame_in_place};
+use crate::venue::binance::{self, TimeUnit};
+use crate::venue::upbit::json::StreamType;
+use crate::venue::upbit::{self, Format};
+
+/// How frames of a stream look. Sessions whose form of a stream is equal get the same bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// Binance's JSON in text frames.
+    Binance {
+        /// Of all times.
+        unit: TimeUnit,
+        /// The name the client subscribed with, for events in the wrapper of a combined stream; `None` for bare ones.
+        wrapper: Option<Rc<str>>,
+    },
+    /// Upbit's JSON in binary frames.
+    Upbit {
+        /// Long or short keys, lists or not.
+        format: Format,
+        /// Pairs of levels in order books.
+        units: u8,
+    },
+}
+
+impl Form {
+    /// Whose streams can look like this.
+    pub fn venue(&self) -> Venue {
+        match self {
+            Form::Binance { .. } => Venue::Binance,
+            Form::Upbit { .. } => Venue::Upbit,
+        }
+    }
+}
+
+/// A frame in the making; its buffer is used again for each.
+#[derive(Debug, Default)]
+pub struct Frame {
+    buffer: Vec<u8>,
+    start: usize,
+}
+
+impl Frame {
+    /// Renders a tick. False if the form has no words for its kind; then the frame is empty.
+    ///
+    /// Allocates nothing once the buffer has grown to the largest frame.
+    pub fn render(
+        &mut self,
+        form: &Form,
+        tick: &Tick,
+        levels: &[Level],
+        symbol: &str,
+        stream_type: StreamType,
+    ) -> bool {
+        self.buffer.clear();
+        self.buffer.resize(HEADER_BYTES_MAX, 0);
+        self.start = HEADER_BYTES_MAX;
+        let opcode = match form {
+            Form::Binance { unit, wrapper } => {
+                if let Some(name) = wrapper {
+                    self.buffer.extend_from_slice(b"{\"stream\":\"");
+                    self.buffer.extend_from_slice(name.as_bytes());
+                    self.buffer.extend_from_slice(b"\",\"data\":");
+                }
+                if !binance::json::write_payload(tick, levels, symbol, *unit, &mut self.buffer) {
+                    self.buffer.truncate(HEADER_BYTES_MAX);
+                    return false;
+                }
+                if wrapper.is_some() {
+                    self.buffer.push(b'}');
+                }
+                Opcode::Text
+            }
+            Form::Upbit { format, units } => {
+                let levels = &levels[..levels.len().min(usize::from(*units) * 2)];
+                if !upbit::json::write_payload(tick, levels, symbol, *format, stream_type, &mut self.buffer) {
+                    return false;
+                }
+                Opcode::Binary
+            }
+        };
+        self.start = frame_in_place(opcode, &mut self.buffer);
+        true
+    }
+
+    /// The frame's bytes, header included.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+}

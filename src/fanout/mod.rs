@@ -1,0 +1,26 @@
+//! One tick to many sessions, on each core by itself.
+//!
+//! ```text
+//!  ring ─ticks─▶ Fanout ─▶ routes: which wants has this stream?
+//!                             │ want = stream + form; rendered once
+//!                             ▼
+//!                          cohorts: sessions that get identical bytes; appended once
+//!                             │ flush: one write per session per batch
+//!                             ▼
+//!                          outlets: socket, or what it did not take: backlog of shared bytes
+//! ```
+//!
+//! Everything here belongs to one thread. Sockets are behind [`outlet::Sink`], so the same code runs against memory.
+
+pub mod backlog;
+pub mod cohort;
+pub mod frame;
+pub mod outlet;
+pub mod routes;
+pub mod writer;
+
+pub use backlog::BacklogLimits;
+pub use frame::Form;
+pub use outlet::{OutletId, Sink};
+pub use routes::Want;
+pub use writer::Fanout;

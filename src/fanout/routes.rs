@@ -1,0 +1,185 @@
+//! Routes: from a stream to the cohorts that want it.
+//!
+//! A *want* is a stream in a form. It is rendered once per tick and appended to each cohort that holds it. Wants name
+//! their symbol by its spelling, because a client may subscribe to a symbol before the feed has named it; they find
+//! their stream when it does.
+
+use rustc_hash::FxHashMap;
+use slab::Slab;
+
+use crate::fanout::cohort::CohortId;
+use crate::fanout::frame::Form;
+use crate::market::channel::{Channel, Stream};
+use crate::market::symbol::{Name, SymbolId, Symbols, Venue};
+
+/// A stream in a form.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Want {
+    /// The exchange's spelling.
+    pub symbol: Name,
+    /// Which of its streams.
+    pub channel: Channel,
+    /// How its frames look.
+    pub form: Form,
+}
+
+/// A number of a want; given again to another one after nobody has wanted it any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct WantId(pub u32);
+
+impl WantId {
+    #[inline]
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    want: Want,
+    cohorts: Vec<CohortId>,
+}
+
+/// All wants of a core.
+#[derive(Debug, Default)]
+pub struct Routes {
+    entries: Slab<Entry>,
+    ids: FxHashMap<Want, WantId>,
+    by_stream: Vec<Vec<WantId>>,
+    unresolved: FxHashMap<(Venue, Name), Vec<WantId>>,
+}
+
+impl Routes {
+    /// The wants of a stream.
+    #[inline]
+    pub fn of(&self, stream: Stream) -> &[WantId] {
+        self.by_stream.get(stream.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// A want's form and the cohorts that hold it.
+    #[inline]
+    pub fn get(&self, id: WantId) -> (&Form, &[CohortId]) {
+        let entry = &self.entries[id.index()];
+        (&entry.want.form, &entry.cohorts)
+    }
+
+    /// The numbers of these wants, sorted, each once; wants nobody held before are added. Every one of them must be
+    /// given to a cohort with [`Routes::add`], or be removed with [`Routes::discard`].
+    pub fn intern(&mut self, wants: Vec<Want>, symbols: &Symbols) -> Box<[WantId]> {
+        let mut ids: Vec<WantId> = wants.into_iter().map(|want| self.intern_one(want, symbols)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids.into_boxed_slice()
+    }
+
+    fn intern_one(&mut self, want: Want, symbols: &Symbols) -> WantId {
+        if let Some(&id) = self.ids.get(&want) {
+            return id;
+        }
+        let id = WantId(self.entries.insert(Entry { want: want.clone(), cohorts: Vec::new() }) as u32);
+        match symbols.find(want.form.venue(), want.symbol.as_str()) {
+            Some(symbol) => self.route(symbol, id),
+            None => self.unresolved.entry((want.form.venue(), want.symbol)).or_default().push(id),
+        }
+        self.ids.insert(want, id);
+        id
+    }
+
+    /// A symbol has been named for the first time: whoever waited for it finds its streams.
+    pub fn resolve(&mut self, venue: Venue, name: Name, symbol: SymbolId) {
+        for id in self.unresolved.remove(&(venue, name)).unwrap_or_default() {
+            self.route(symbol, id);
+        }
+    }
+
+    fn route(&mut self, symbol: SymbolId, id: WantId) {
+        let stream = Stream { symbol, channel: self.entries[id.index()].want.channel };
+        if self.by_stream.len() <= stream.index() {
+            self.by_stream.resize_with(stream.index() + 1, Vec::new);
+        }
+        self.by_stream[stream.index()].push(id);
+    }
+
+    /// From now on the cohort holds these wants.
+    pub fn add(&mut self, cohort: CohortId, wants: &[WantId]) {
+        for id in wants {
+            self.entries[id.index()].cohorts.push(cohort);
+        }
+    }
+
+    /// The cohort no longer holds these wants; those that nobody holds are forgotten.
+    pub fn remove(&mut self, cohort: CohortId, wants: &[WantId], symbols: &Symbols) {
+        for &id in wants {
+            let entry = &mut self.entries[id.index()];
+            entry.cohorts.retain(|&other| other != cohort);
+        }
+        self.discard(wants, symbols);
+    }
+
+    /// Forgets those of these wants that no cohort holds.
+    pub fn discard(&mut self, wants: &[WantId], symbols: &Symbols) {
+        for &id in wants {
+            if !self.entries[id.index()].cohorts.is_empty() {
+                continue;
+            }
+            let Want { symbol: name, channel, form } = self.entries.remove(id.index()).want;
+            let venue = form.venue();
+            if let Some(symbol) = symbols.find(venue, name.as_str()) {
+                self.by_stream[Stream { symbol, channel }.index()].retain(|&other| other != id);
+            } else if let Some(waiting) = self.unresolved.get_mut(&(venue, name)) {
+                waiting.retain(|&other| other != id);
+                if waiting.is_empty() {
+                    self.unresolved.remove(&(venue, name));
+                }
+            }
+            self.ids.remove(&Want { symbol: name, channel, form });
+        }
+    }
+
+    /// How many wants there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether nobody wants anything.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::venue::binance::TimeUnit;
+
+    fn want(symbol: &str, channel: Channel) -> Want {
+        let form = Form::Binance { unit: TimeUnit::Milliseconds, wrapper: None };
+        Want { symbol: Name::new(symbol).unwrap(), channel, form }
+    }
+
+    #[test]
+    fn a_want_finds_its_stream_when_its_symbol_is_named_and_goes_with_its_last_cohort() {
+        let (mut symbols, mut routes) = (Symbols::default(), Routes::default());
+        let ids = routes.intern(vec![want("A", Channel::Trade), want("A", Channel::Trade)], &symbols);
+        assert_eq!(ids.len(), 1);
+        routes.add(CohortId(7), &ids);
+        let id = symbols.intern(Venue::Binance, "A").unwrap();
+        routes.resolve(Venue::Binance, symbols.get(id).name, id);
+        let stream = Stream { symbol: id, channel: Channel::Trade };
+        assert_eq!(routes.of(stream), &*ids);
+        assert_eq!(routes.get(ids[0]).1, [CohortId(7)]);
+        routes.remove(CohortId(7), &ids, &symbols);
+        assert!(routes.of(stream).is_empty() && routes.is_empty());
+        let again = routes.intern(vec![want("A", Channel::Trade)], &symbols);
+        assert_eq!(routes.of(stream), &*again);
+    }
+
+    #[test]
+    fn wants_for_symbols_that_never_come_leave_nothing_behind() {
+        let (symbols, mut routes) = (Symbols::default(), Routes::default());
+        let ids = routes.intern(vec![want("NOSUCH", Channel::Trade), want("NOSUCH", Channel::Ticker)], &symbols);
+        routes.add(CohortId(1), &ids);
+        routes.remove(CohortId(1), &ids, &symbols);
+        assert!(routes.is_empty() && routes.unresolved.is_empty() && routes.ids.is_empty());
+    }
+}

@@ -1,0 +1,482 @@
+//! The writer: ticks in, writes to sockets out; one per core.
+//!
+//! A turn of the core's loop reads ticks with [`Fanout::on_tick`], which appends frames to cohorts, then calls
+//! [`Fanout::flush`], which writes each touched cohort's batch once to each of its members. Between turns no cohort
+//! holds unsent frames, so whatever a session is sent on its own ([`Fanout::send`]) stands in order with its events.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+use slab::Slab;
+
+use crate::fanout::backlog::{BacklogLimits, Batch, Mark};
+use crate::fanout::cohort::{Cohort, CohortId};
+use crate::fanout::frame::Frame;
+use crate::fanout::outlet::{Outlet, OutletId, OutletState, Sent, Sink};
+use crate::fanout::routes::{Routes, Want, WantId};
+use crate::market::channel::{Loss, Stream};
+use crate::market::last_value::LastValues;
+use crate::market::symbol::Symbols;
+use crate::market::tick::{Kind, Level, Tick};
+use crate::metrics::Metrics;
+use crate::protocol::websocket::Close;
+use crate::venue::has_snapshots;
+use crate::venue::upbit::json::StreamType;
+
+/// How long a client may take to answer a close frame before its connection is ended.
+pub const CLOSE_GRACE_MS: u64 = 2_000;
+
+/// Largest batch memory a cohort keeps for its next batch.
+const BATCH_BYTES_KEPT: usize = 1 << 20;
+
+/// All sessions of a core, as far as they are sent anything.
+pub struct Fanout<S> {
+    symbols: Symbols,
+    last_values: LastValues,
+    routes: Routes,
+    cohorts: Slab<Cohort>,
+    cohort_ids: FxHashMap<Box<[WantId]>, CohortId>,
+    outlets: Slab<Outlet<S>>,
+    /// Cohorts with frames in their batch.
+    touched: Vec<CohortId>,
+    /// Outlets with a backlog or waiting for their close to be answered.
+    lagging: Vec<OutletId>,
+    /// Outlets whose backlog has just begun: somebody must wait until they can be written to.
+    blocked: Vec<OutletId>,
+    /// Members of the cohort being flushed that did not take all, with what they took.
+    behind: Vec<(OutletId, usize)>,
+    frame: Frame,
+    limits: BacklogLimits,
+    batch_bytes: usize,
+    turn: usize,
+    now_ms: u64,
+    is_ended: bool,
+    metrics: Arc<Metrics>,
+    core: usize,
+}
+
+impl<S: Sink> Fanout<S> {
+    /// A core's writer without sessions. It counts into `metrics.cores[core]`.
+    pub fn new(limits: BacklogLimits, metrics: Arc<Metrics>, core: usize) -> Fanout<S> {
+        Fanout {
+            symbols: Symbols::default(),
+            last_values: LastValues::default(),
+            routes: Routes::default(),
+            cohorts: Slab::new(),
+            cohort_ids: FxHashMap::default(),
+            outlets: Slab::new(),
+            touched: Vec::new(),
+            lagging: Vec::new(),
+            blocked: Vec::new(),
+            behind: Vec::new(),
+            frame: Frame::default(),
+            limits,
+            batch_bytes: 0,
+            turn: 0,
+            now_ms: 0,
+            is_ended: false,
+            metrics,
+            core,
+        }
+    }
+
+    /// Tells the time: milliseconds of the core's own clock. Ages and deadlines are counted from it.
+    pub fn set_now(&mut self, now_ms: u64) {
+        self.now_ms = now_ms;
+    }
+
+    /// Takes in a tick: updates what joiners get, and appends its frames to the cohorts that want them.
+    #[inline]
+    pub fn on_tick(&mut self, tick: &Tick, levels: &[Level]) {
+        match &tick.kind {
+            Kind::Announce(symbol) => {
+                let id = self.symbols.push(*symbol);
+                self.routes.resolve(symbol.venue, symbol.name, id);
+                return;
+            }
+            Kind::End => {
+                self.is_ended = true;
+                return;
+            }
+            _ => {}
+        }
+        let symbol = self.symbols.get(tick.symbol);
+        if has_snapshots(symbol.venue) {
+            self.last_values.update(tick, levels);
+        }
+        let wants = self.routes.of(tick.stream());
+        let name = symbol.name;
+        for &id in wants {
+            let (form, cohorts) = self.routes.get(id);
+            if !self.frame.render(form, tick, levels, name.as_str(), StreamType::Realtime) {
+                continue;
+            }
+            self.metrics.cores[self.core].frames_rendered.add(1);
+            let replaces = match tick.channel.loss() {
+                Loss::Never => Mark::KEPT,
+                Loss::Superseded => id.0,
+            };
+            for &cohort_id in cohorts {
+                let batch = &mut self.cohorts[cohort_id.index()].batch;
+                if batch.marks.is_empty() {
+                    self.touched.push(cohort_id);
+                }
+                batch.push(self.frame.bytes(), replaces);
+                self.batch_bytes = self.batch_bytes.max(batch.bytes.len());
+            }
+        }
+    }
+
+    /// Bytes of the largest batch in the making: a reader stops reading ticks when it has grown enough.
+    #[inline]
+    pub fn batch_bytes(&self) -> usize {
+        self.batch_bytes
+    }
+
+    /// Whether the feed has ended.
+    pub fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
+    /// Writes each touched cohort's batch to its members, and keeps for each what its socket did not take.
+    pub fn flush(&mut self) {
+        let mut touched = std::mem::take(&mut self.touched);
+        if touched.is_empty() {
+            return;
+        }
+        self.metrics.cores[self.core].batches.add(1);
+        self.turn = self.turn.wrapping_add(1);
+        let first = self.turn % touched.len();
+        touched.rotate_left(first);
+        for cohort in touched.drain(..) {
+            self.flush_cohort(cohort);
+        }
+        self.touched = touched;
+        self.batch_bytes = 0;
+    }
+
+    fn flush_cohort(&mut self, id: CohortId) {
+        let cohort = &mut self.cohorts[id.index()];
+        let mut batch = std::mem::take(&mut cohort.batch);
+        let frames = batch.marks.len() as u64;
+        let first = cohort.next_turn();
+        let (tail, head) = cohort.members.split_at(first.min(cohort.members.len()));
+        let (mut writes, mut written, mut delivered) = (0, 0, 0);
+        for &member in head.iter().chain(tail) {
+            let outlet = &mut self.outlets[member.index()];
+            if !outlet.backlog.is_empty() {
+                self.behind.push((member, 0));
+                continue;
+            }
+            match outlet.write(&batch.bytes, self.now_ms) {
+                Sent::All => {
+                    writes += 1;
+                    written += batch.bytes.len();
+                    delivered += frames;
+                    outlet.routed += frames;
+                    outlet.delivered += frames;
+                }
+                Sent::Part(sent) => {
+                    writes += 1;
+                    written += sent;
+                    self.behind.push((member, sent));
+                }
+                Sent::Failed => {
+                    outlet.routed += frames;
+                    outlet.dropped += frames;
+                    outlet.state = OutletState::Dead;
+                    self.metrics.cores[self.core].frames_dropped.add(frames);
+                    outlet.sink.abort();
+                }
+            }
+        }
+        let counts = &self.metrics.cores[self.core];
+        counts.frames_routed.add(frames * cohort.members.len() as u64);
+        counts.writes.add(writes);
+        counts.bytes_written.add(written as u64);
+        counts.frames_delivered.add(delivered);
+        if self.behind.is_empty() && batch.bytes.capacity() <= BATCH_BYTES_KEPT {
+            batch.bytes.clear();
+            batch.marks.clear();
+            self.cohorts[id.index()].batch = batch;
+        } else {
+            self.keep_behind(batch);
+        }
+    }
+
+    /// Shares the batch among the members that did not take all of it.
+    fn keep_behind(&mut self, mut batch: Batch) {
+        batch.bytes.shrink_to_fit();
+        let batch = Rc::new(batch);
+        let mut behind = std::mem::take(&mut self.behind);
+        for (member, sent) in behind.drain(..) {
+            self.keep(member, &batch, sent);
+        }
+        self.behind = behind;
+    }
+
+    fn keep(&mut self, id: OutletId, batch: &Rc<Batch>, sent: usize) {
+        let outlet = &mut self.outlets[id.index()];
+        let was_empty = outlet.backlog.is_empty();
+        let delivered = outlet.delivered;
+        outlet.keep(batch, sent);
+        self.metrics.cores[self.core].frames_delivered.add(outlet.delivered - delivered);
+        if was_empty {
+            outlet.progress_ms = self.now_ms;
+            self.blocked.push(id);
+        }
+        self.note_lagging(id);
+        self.enforce_limits(id);
+    }
+
+    fn note_lagging(&mut self, id: OutletId) {
+        let outlet = &mut self.outlets[id.index()];
+        if !outlet.is_lagging {
+            outlet.is_lagging = true;
+            self.lagging.push(id);
+        }
+    }
+
+    /// Conflates a backlog that has grown too large; disconnects the session if that does not help, or if it has taken
+    /// nothing for too long.
+    fn enforce_limits(&mut self, id: OutletId) {
+        let counts = &self.metrics.cores[self.core];
+        let outlet = &mut self.outlets[id.index()];
+        if outlet.state != OutletState::Open || outlet.backlog.is_empty() {
+            return;
+        }
+        if outlet.backlog.wants_conflation(&self.limits) {
+            let conflated = outlet.backlog.conflate();
+            outlet.conflated += conflated;
+            counts.frames_conflated.add(conflated);
+        }
+        let age_ms = self.now_ms.saturating_sub(outlet.progress_ms);
+        if outlet.backlog.bytes() > self.limits.bytes_max || age_ms > self.limits.age_ms_max {
+            counts.slow_consumers.add(1);
+            tracing::info!(outlet = id.0, bytes = outlet.backlog.bytes(), age_ms, "slow consumer disconnected");
+            self.give_up(id, Close::SLOW_CONSUMER);
+        }
+    }
+
+    /// Adds a session's way out.
+    pub fn open(&mut self, sink: S) -> OutletId {
+        OutletId(self.outlets.insert(Outlet::new(sink, self.now_ms)) as u32)
+    }
+
+    /// Forgets a session. What it was not sent is counted as dropped.
+    pub fn remove(&mut self, id: OutletId) -> Outlet<S> {
+        self.leave(id);
+        self.lagging.retain(|&other| other != id);
+        self.blocked.retain(|&other| other != id);
+        let mut outlet = self.outlets.remove(id.index());
+        let dropped = outlet.backlog.frames();
+        outlet.dropped += dropped;
+        self.metrics.cores[self.core].frames_dropped.add(dropped);
+        outlet
+    }
+
+    /// Makes these the streams of a session; it moves to the cohort that has them. Nothing it was due is lost.
+    pub fn subscribe(&mut self, id: OutletId, wants: Vec<Want>) {
+        if self.outlets[id.index()].state != OutletState::Open {
+            return;
+        }
+        let wants = self.routes.intern(wants, &self.symbols);
+        // Join before leaving, so that what both sets have in common is not forgotten in between.
+        let joined = (!wants.is_empty()).then(|| self.cohort_of(wants));
+        self.leave(id);
+        if let Some(cohort_id) = joined {
+            let cohort = &mut self.cohorts[cohort_id.index()];
+            self.outlets[id.index()].cohort = Some((cohort_id, cohort.members.len() as u32));
+            cohort.members.push(id);
+        }
+        self.metrics.cores[self.core].cohorts.set(self.cohorts.len() as u64);
+    }
+
+    fn cohort_of(&mut self, wants: Box<[WantId]>) -> CohortId {
+        if let Some(&id) = self.cohort_ids.get(&wants) {
+            return id;
+        }
+        let id = CohortId(self.cohorts.insert(Cohort::new(wants.clone())) as u32);
+        self.routes.add(id, &wants);
+        self.cohort_ids.insert(wants, id);
+        id
+    }
+
+    fn leave(&mut self, id: OutletId) {
+        let Some((cohort_id, place)) = self.outlets[id.index()].cohort.take() else { return };
+        let cohort = &mut self.cohorts[cohort_id.index()];
+        cohort.members.swap_remove(place as usize);
+        if let Some(moved) = cohort.members.get(place as usize) {
+            self.outlets[moved.index()].cohort = Some((cohort_id, place));
+        }
+        if self.cohorts[cohort_id.index()].members.is_empty() {
+            let cohort = self.cohorts.remove(cohort_id.index());
+            self.cohort_ids.remove(&cohort.wants);
+            self.routes.remove(cohort_id, &cohort.wants, &self.symbols);
+        }
+    }
+
+    /// The newest value of what is wanted, as a frame appended to `out`; false if there is none yet.
+    pub fn snapshot(&mut self, want: &Want, out: &mut Batch) -> bool {
+        let Some(symbol) = self.symbols.find(want.form.venue(), want.symbol.as_str()) else { return false };
+        let Some(last) = self.last_values.find(Stream { symbol, channel: want.channel }) else { return false };
+        let name = want.symbol.as_str();
+        let rendered = self.frame.render(&want.form, &last.tick, &last.levels, name, StreamType::Snapshot);
+        if rendered {
+            out.push(self.frame.bytes(), Mark::KEPT);
+        }
+        rendered
+    }
+
+    /// Sends frames to one session, behind everything it is due.
+    pub fn send(&mut self, id: OutletId, batch: Batch) {
+        let outlet = &mut self.outlets[id.index()];
+        if outlet.state != OutletState::Open || batch.marks.is_empty() {
+            return;
+        }
+        let frames = batch.marks.len() as u64;
+        let counts = &self.metrics.cores[self.core];
+        counts.frames_routed.add(frames);
+        let sent = if outlet.backlog.is_empty() { outlet.write(&batch.bytes, self.now_ms) } else { Sent::Part(0) };
+        match sent {
+            Sent::All => {
+                outlet.routed += frames;
+                outlet.delivered += frames;
+                counts.frames_delivered.add(frames);
+                counts.writes.add(1);
+                counts.bytes_written.add(batch.bytes.len() as u64);
+            }
+            Sent::Part(sent) => {
+                counts.bytes_written.add(sent as u64);
+                self.keep(id, &Rc::new(batch), sent);
+            }
+            Sent::Failed => {
+                outlet.routed += frames;
+                outlet.dropped += frames;
+                counts.frames_dropped.add(frames);
+                outlet.state = OutletState::Dead;
+                outlet.sink.abort();
+            }
+        }
+    }
+
+    /// Sends a close frame behind everything the session is due, and nothing after it.
+    pub fn close(&mut self, id: OutletId, close: Close) {
+        self.leave(id);
+        let mut frame = Vec::new();
+        close.write(&mut frame);
+        let mut batch = Batch::default();
+        batch.push(&frame, Mark::KEPT);
+        self.send(id, batch);
+        let outlet = &mut self.outlets[id.index()];
+        if outlet.state == OutletState::Open {
+            outlet.state = OutletState::Closing { abort_at_ms: self.now_ms + CLOSE_GRACE_MS };
+            self.note_lagging(id);
+        }
+    }
+
+    /// Sends a close frame to a session that is not to get anything else that it was due, but for the rest of a frame
+    /// it has a part of.
+    pub fn give_up(&mut self, id: OutletId, close: Close) {
+        let outlet = &mut self.outlets[id.index()];
+        let dropped = outlet.backlog.abandon();
+        outlet.dropped += dropped;
+        self.metrics.cores[self.core].frames_dropped.add(dropped);
+        self.close(id, close);
+    }
+
+    /// Ends a session's connection at once. What it was due is counted as dropped when it is removed.
+    pub fn abort(&mut self, id: OutletId) {
+        self.leave(id);
+        let outlet = &mut self.outlets[id.index()];
+        outlet.state = OutletState::Dead;
+        outlet.sink.abort();
+    }
+
+    /// Whether a session is there whose sink is the one meant.
+    pub fn is_open(&self, id: OutletId, is_meant: impl Fn(&S) -> bool) -> bool {
+        self.outlets.get(id.index()).is_some_and(|outlet| is_meant(&outlet.sink))
+    }
+
+    /// Writes from a session's backlog; true if something is left, so that somebody must wait until it can be written
+    /// to again.
+    pub fn drain(&mut self, id: OutletId) -> bool {
+        let Some(outlet) = self.outlets.get_mut(id.index()) else { return false };
+        if outlet.state == OutletState::Dead {
+            return false;
+        }
+        let drained = outlet.drain(self.now_ms);
+        let counts = &self.metrics.cores[self.core];
+        counts.writes.add(drained.writes);
+        counts.bytes_written.add(drained.bytes as u64);
+        counts.frames_delivered.add(drained.frames);
+        if drained.failed {
+            outlet.state = OutletState::Dead;
+            outlet.sink.abort();
+            return false;
+        }
+        !outlet.backlog.is_empty()
+    }
+
+    /// Hands out a session whose backlog has begun since it was last handed out; `None` when there are no more.
+    pub fn next_blocked(&mut self) -> Option<OutletId> {
+        self.blocked.pop()
+    }
+
+    /// Whether a replay at speed max must wait: some session that still makes progress has more waiting for it than
+    /// the high-water mark.
+    pub fn must_hold(&mut self, stall_ms: u64) -> bool {
+        let (outlets, now_ms, high_water) = (&mut self.outlets, self.now_ms, self.limits.high_water_bytes);
+        let mut must_hold = false;
+        self.lagging.retain(|id| {
+            let outlet = &mut outlets[id.index()];
+            let is_stalled = now_ms.saturating_sub(outlet.progress_ms) > stall_ms;
+            must_hold |= outlet.backlog.bytes() > high_water && !is_stalled && outlet.state == OutletState::Open;
+            outlet.is_lagging = !outlet.backlog.is_empty() || outlet.state != OutletState::Open;
+            outlet.is_lagging
+        });
+        must_hold
+    }
+
+    /// Looks after sessions that are behind or closing: to be called a few times a second.
+    pub fn look_after(&mut self) {
+        let ids = self.lagging.clone();
+        for id in ids {
+            self.enforce_limits(id);
+            let outlet = &mut self.outlets[id.index()];
+            if let OutletState::Closing { abort_at_ms } = outlet.state
+                && self.now_ms >= abort_at_ms
+            {
+                outlet.state = OutletState::Dead;
+                outlet.sink.abort();
+            }
+        }
+        self.must_hold(0);
+    }
+
+    /// Whether everything due has been taken by the sockets of all sessions but those that have taken nothing for
+    /// `stall_ms`.
+    pub fn is_drained(&self, stall_ms: u64) -> bool {
+        self.lagging.iter().all(|id| {
+            let outlet = &self.outlets[id.index()];
+            let is_stalled = self.now_ms.saturating_sub(outlet.progress_ms) > stall_ms;
+            outlet.backlog.is_empty() || outlet.state == OutletState::Dead || is_stalled
+        })
+    }
+
+    /// A session's way out.
+    pub fn outlet(&self, id: OutletId) -> &Outlet<S> {
+        &self.outlets[id.index()]
+    }
+
+    /// How many sessions there are.
+    pub fn sessions(&self) -> usize {
+        self.outlets.len()
+    }
+
+    /// The symbols met so far.
+    pub fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+}
