@@ -1,0 +1,226 @@
+//! A client of Binance's streams.
+//!
+//! Its subscriptions are names. A name that leads to no stream is kept and listed like any other. Whether events are
+//! wrapped is a property of the connection that it may change at any time.
+
+use std::rc::Rc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustc_hash::FxHashSet;
+use serde_json::Value;
+
+use crate::fanout::frame::Form;
+use crate::fanout::routes::Want;
+use crate::protocol::websocket::{Close, Opcode};
+use crate::session::heartbeat::{Beat, Heartbeat, HeartbeatLimits};
+use crate::session::{Effects, Incoming};
+use crate::venue::binance::address::Address;
+use crate::venue::binance::request::{Id, Refusal, Request, answer};
+use crate::venue::binance::{TimeUnit, stream};
+
+/// The limits of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct BinanceLimits {
+    /// Most streams on a connection; 0 for any number.
+    pub streams_max: usize,
+    /// Pings.
+    pub heartbeat: HeartbeatLimits,
+}
+
+/// A client of Binance's streams.
+#[derive(Debug)]
+pub struct BinanceSession {
+    names: Vec<Rc<str>>,
+    known: FxHashSet<Rc<str>>,
+    combined: bool,
+    unit: TimeUnit,
+    limits: BinanceLimits,
+    heartbeat: Heartbeat,
+}
+
+impl BinanceSession {
+    /// A connection made to this address now.
+    pub fn new(address: Address, limits: BinanceLimits, now_ms: u64) -> BinanceSession {
+        let mut session = BinanceSession {
+            names: Vec::new(),
+            known: FxHashSet::default(),
+            combined: address.combined,
+            unit: address.unit,
+            limits,
+            heartbeat: Heartbeat::new(limits.heartbeat, now_ms),
+        };
+        session.add(&address.names);
+        session
+    }
+
+    /// The streams of the address.
+    pub fn begin(&mut self, _now_ms: u64, effects: &mut Effects) {
+        if !self.names.is_empty() {
+            effects.wants = Some(self.wants());
+        }
+    }
+
+    /// Something has come from the client.
+    pub fn on_message(&mut self, message: Incoming<'_>, now_ms: u64, effects: &mut Effects) {
+        match message {
+            Incoming::Text(text) => match Request::parse(text.as_bytes()) {
+                Ok((id, request)) => self.carry_out(&id, request, effects),
+                Err(refusal) => refuse(&refusal, effects),
+            },
+            Incoming::Binary(_) => effects.close(Close::INVALID_REQUEST),
+            Incoming::Ping(payload) => effects.send(Opcode::Pong, payload),
+            Incoming::Pong(payload) => self.heartbeat.on_pong(payload, now_ms),
+        }
+    }
+
+    /// Time has passed.
+    pub fn on_time(&mut self, now_ms: u64, effects: &mut Effects) {
+        let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64);
+        match self.heartbeat.on_time(now_ms, unix_ms) {
+            Beat::Nothing => {}
+            Beat::Ping(payload) => effects.send(Opcode::Ping, payload.to_string().as_bytes()),
+            Beat::Lost => effects.close(Close::PONG_TIMEOUT),
+        }
+    }
+
+    fn carry_out(&mut self, id: &Id, request: Request, effects: &mut Effects) {
+        let mut result = Value::Null;
+        match request {
+            Request::Subscribe(names) => {
+                if !self.has_room_for(&names) {
+                    return refuse(&Refusal::too_many(id.clone()), effects);
+                }
+                self.add(&names);
+                effects.wants = Some(self.wants());
+            }
+            Request::Unsubscribe(names) => {
+                let gone: FxHashSet<&str> = names.iter().map(String::as_str).collect();
+                self.names.retain(|name| !gone.contains(&**name));
+                self.known.retain(|name| !gone.contains(&**name));
+                effects.wants = Some(self.wants());
+            }
+            Request::ListSubscriptions => result = self.names.iter().map(|name| Value::from(&**name)).collect(),
+            Request::SetCombined(combined) => {
+                self.combined = combined;
+                effects.wants = Some(self.wants());
+            }
+            Request::IsCombined => result = self.combined.into(),
+        }
+        effects.send(Opcode::Text, answer(&result, id).as_bytes());
+    }
+
+    fn has_room_for(&self, names: &[String]) -> bool {
+        let new: FxHashSet<&str> =
+            names.iter().map(String::as_str).filter(|name| !self.known.contains(*name)).collect();
+        self.limits.streams_max == 0 || self.names.len() + new.len() <= self.limits.streams_max
+    }
+
+    fn add(&mut self, names: &[String]) {
+        for name in names {
+            let name: Rc<str> = name.as_str().into();
+            if self.known.insert(Rc::clone(&name)) {
+                self.names.push(name);
+            }
+        }
+    }
+
+    /// What the names lead to, in the present form.
+    fn wants(&self) -> Vec<Want> {
+        let want = |name: &Rc<str>| {
+            let (symbol, channel) = stream::parse(name)?;
+            let wrapper = self.combined.then(|| Rc::clone(name));
+            Some(Want { symbol, channel, form: Form::Binance { unit: self.unit, wrapper } })
+        };
+        self.names.iter().filter_map(want).collect()
+    }
+}
+
+fn refuse(refusal: &Refusal, effects: &mut Effects) {
+    effects.send(Opcode::Text, refusal.answer().as_bytes());
+    if refusal.closes {
+        effects.close(Close::INVALID_REQUEST);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LIMITS: BinanceLimits = BinanceLimits {
+        streams_max: 4,
+        heartbeat: HeartbeatLimits { ping_interval_ms: 20_000, pong_timeout_ms: 60_000 },
+    };
+
+    fn ask(session: &mut BinanceSession, text: &str) -> Effects {
+        let mut effects = Effects::default();
+        session.on_message(Incoming::Text(text), 0, &mut effects);
+        effects
+    }
+
+    fn reply(effects: &Effects) -> &str {
+        std::str::from_utf8(&effects.frames.bytes[2..]).unwrap_or("")
+    }
+
+    #[test]
+    fn subscribing_twice_counts_once_and_unknown_names_are_kept() {
+        let mut session = BinanceSession::new(Address::default(), LIMITS, 0);
+        let effects = ask(&mut session, r#"{"method":"SUBSCRIBE","params":["a@trade","a@trade","X@nosuch"],"id":1}"#);
+        assert_eq!(effects.wants.unwrap().len(), 1);
+        let effects = ask(&mut session, r#"{"method":"LIST_SUBSCRIPTIONS","id":2}"#);
+        assert_eq!(reply(&effects), r#"{"result":["a@trade","X@nosuch"],"id":2}"#);
+        assert!(effects.wants.is_none());
+        let effects = ask(&mut session, r#"{"method":"UNSUBSCRIBE","params":["a@trade","never@trade"],"id":3}"#);
+        assert_eq!(reply(&effects), r#"{"result":null,"id":3}"#);
+        assert!(effects.wants.unwrap().is_empty());
+    }
+
+    #[test]
+    fn one_stream_too_many_closes_the_connection_and_changes_nothing() {
+        let names = vec!["a@trade".into(), "b@trade".into(), "c@trade".into()];
+        let mut session = BinanceSession::new(Address { names, ..Address::default() }, LIMITS, 0);
+        let effects = ask(&mut session, r#"{"method":"SUBSCRIBE","params":["c@trade","d@trade"],"id":1}"#);
+        assert!(effects.end.is_none());
+        let effects = ask(&mut session, r#"{"method":"SUBSCRIBE","params":["e@trade"],"id":1}"#);
+        assert_eq!(reply(&effects), r#"{"error":{"code":4,"msg":"Too many subscriptions"},"id":1}"#);
+        assert_eq!(effects.end, Some(crate::session::End::Close(Close::INVALID_REQUEST)));
+        assert!(effects.wants.is_none());
+    }
+
+    #[test]
+    fn wrapping_changes_all_forms_at_once() {
+        let names = vec!["a@trade".to_owned()];
+        let mut session = BinanceSession::new(Address { names, ..Address::default() }, LIMITS, 0);
+        let effects = ask(&mut session, r#"{"method":"SET_PROPERTY","params":["combined",true],"id":5}"#);
+        assert_eq!(reply(&effects), r#"{"result":null,"id":5}"#);
+        let wants = effects.wants.unwrap();
+        assert!(matches!(&wants[0].form, Form::Binance { wrapper: Some(name), .. } if &**name == "a@trade"));
+        assert_eq!(
+            reply(&ask(&mut session, r#"{"method":"GET_PROPERTY","params":["combined"],"id":6}"#)),
+            r#"{"result":true,"id":6}"#
+        );
+    }
+
+    proptest! {
+        /// Whatever is asked in whatever order, the list is what a set of names would hold.
+        #[test]
+        fn subscriptions_are_a_set_in_order(steps in proptest::collection::vec((any::<bool>(), 0_u8..6), 0..40)) {
+            let limits = BinanceLimits { streams_max: 0, ..LIMITS };
+            let mut session = BinanceSession::new(Address::default(), limits, 0);
+            let mut twin: Vec<String> = Vec::new();
+            for (adds, which) in steps {
+                let name = format!("s{which}@trade");
+                let method = if adds { "SUBSCRIBE" } else { "UNSUBSCRIBE" };
+                let effects = ask(&mut session, &format!(r#"{{"method":"{method}","params":["{name}"],"id":1}}"#));
+                if !adds {
+                    twin.retain(|other| *other != name);
+                } else if !twin.contains(&name) {
+                    twin.push(name);
+                }
+                prop_assert_eq!(effects.wants.unwrap().len(), twin.len());
+            }
+            let effects = ask(&mut session, r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#);
+            prop_assert_eq!(reply(&effects), format!(r#"{{"result":{},"id":1}}"#, serde_json::to_string(&twin).unwrap()));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! One client: what it is subscribed to, how it is kept alive, how it ends.
+//!
+//! A [`Session`] is a state machine. It is given what the client sends and what time it is, and says what is to be
+//! done; it knows no sockets, and its clock is the caller's.
+
+pub mod binance;
+pub mod heartbeat;
+pub mod upbit;
+
+use crate::fanout::backlog::{Batch, Mark};
+use crate::fanout::routes::Want;
+use crate::protocol::websocket::{Close, Opcode, write_frame};
+
+/// A client's side of the connection, by the venue whose manners it expects.
+#[derive(Debug)]
+pub enum Session {
+    /// A client of Binance's streams.
+    Binance(binance::BinanceSession),
+    /// A client of Upbit's public socket.
+    Upbit(upbit::UpbitSession),
+}
+
+/// A whole message or control frame from a client.
+#[derive(Clone, Copy, Debug)]
+pub enum Incoming<'a> {
+    /// UTF-8.
+    Text(&'a str),
+    /// Any bytes.
+    Binary(&'a [u8]),
+    /// To be answered with the same bytes.
+    Ping(&'a [u8]),
+    /// Perhaps the answer to a ping of ours.
+    Pong(&'a [u8]),
+}
+
+/// What a session wants done, in this order: wants replaced, frames sent (snapshots of the new wants first), then the
+/// end.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Frames to send.
+    pub frames: Batch,
+    /// All that the client wants from now on, if that has changed.
+    pub wants: Option<Vec<Want>>,
+    /// Streams whose newest value is to be sent before anything else of theirs.
+    pub snapshots: Vec<Want>,
+    /// How the connection ends, if it does.
+    pub end: Option<End>,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With a close frame behind everything that is due.
+    Close(Close),
+    /// At once and without a word, as some venues do.
+    Abort,
+}
+
+impl Effects {
+    /// Sends a frame.
+    pub fn send(&mut self, opcode: Opcode, payload: &[u8]) {
+        let mut frame = Vec::with_capacity(payload.len() + 10);
+        write_frame(opcode, payload, &mut frame);
+        self.frames.push(&frame, Mark::KEPT);
+    }
+
+    /// Ends the connection.
+    pub fn close(&mut self, close: Close) {
+        self.end = Some(End::Close(close));
+    }
+}
+
+impl Session {
+    /// What the client gets before it has said anything: the streams in its address.
+    pub fn begin(&mut self, now_ms: u64, effects: &mut Effects) {
+        match self {
+            Session::Binance(session) => session.begin(now_ms, effects),
+            Session::Upbit(session) => session.begin(now_ms),
+        }
+    }
+
+    /// Something has come from the client.
+    pub fn on_message(&mut self, message: Incoming<'_>, now_ms: u64, effects: &mut Effects) {
+        match self {
+            Session::Binance(session) => session.on_message(message, now_ms, effects),
+            Session::Upbit(session) => session.on_message(message, now_ms, effects),
+        }
+    }
+
+    /// Time has passed; `frames_routed` counts what the client was sent so far. To be called at least twice a second.
+    pub fn on_time(&mut self, now_ms: u64, frames_routed: u64, effects: &mut Effects) {
+        match self {
+            Session::Binance(session) => session.on_time(now_ms, effects),
+            Session::Upbit(session) => session.on_time(now_ms, frames_routed, effects),
+        }
+    }
+
+    /// The close frame that fits when the server stops.
+    pub fn shutdown(&self) -> Close {
+        match self {
+            Session::Binance(_) => Close::GOING_AWAY,
+            Session::Upbit(_) => Close::SERVICE_RESTART,
+        }
+    }
+}

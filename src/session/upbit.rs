@@ -1,0 +1,230 @@
+//! A client of Upbit's public socket.
+//!
+//! Each request replaces everything: types, codes and format. The server stays silent until the first one, sends no
+//! pings, and drops a connection on which nothing has moved for a while, without a close frame.
+
+use serde_json::{Value, json};
+
+use crate::fanout::frame::Form;
+use crate::fanout::routes::Want;
+use crate::market::channel::Channel;
+use crate::market::symbol::Name;
+use crate::protocol::websocket::{Close, Opcode};
+use crate::session::{Effects, End, Incoming};
+use crate::venue::upbit::Format;
+use crate::venue::upbit::request::{Body, Refusal, Request, Subscription, UNITS_DEFAULT, split_units};
+
+/// The limits of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct UpbitLimits {
+    /// Milliseconds without data in either direction after which the connection is dropped; 0 for never.
+    pub idle_timeout_ms: u64,
+}
+
+/// Milliseconds from one `UP` to the next, once a client has said `PING`.
+const UP_INTERVAL_MS: u64 = 10_000;
+
+/// A client of Upbit's public socket.
+#[derive(Debug)]
+pub struct UpbitSession {
+    limits: UpbitLimits,
+    subscriptions: Vec<Subscription>,
+    format: Format,
+    moved_ms: u64,
+    frames_routed: u64,
+    next_up_ms: Option<u64>,
+}
+
+impl UpbitSession {
+    /// A connection made now.
+    pub fn new(limits: UpbitLimits, now_ms: u64) -> UpbitSession {
+        UpbitSession {
+            limits,
+            subscriptions: Vec::new(),
+            format: Format::default(),
+            moved_ms: now_ms,
+            frames_routed: 0,
+            next_up_ms: None,
+        }
+    }
+
+    /// Nothing is sent before the first request.
+    pub fn begin(&mut self, now_ms: u64) {
+        self.moved_ms = now_ms;
+    }
+
+    /// Something has come from the client.
+    pub fn on_message(&mut self, message: Incoming<'_>, now_ms: u64, effects: &mut Effects) {
+        self.moved_ms = now_ms;
+        let bytes = match message {
+            Incoming::Text(text) => text.as_bytes(),
+            Incoming::Binary(bytes) => bytes,
+            Incoming::Ping(payload) => return effects.send(Opcode::Pong, payload),
+            Incoming::Pong(_) => return,
+        };
+        if bytes == b"PING" {
+            self.next_up_ms.get_or_insert(now_ms);
+            return self.on_up(now_ms, effects);
+        }
+        match Request::parse(bytes) {
+            Ok(request) => self.carry_out(request, effects),
+            Err(refusal) => refuse(&refusal, effects),
+        }
+    }
+
+    /// Time has passed.
+    pub fn on_time(&mut self, now_ms: u64, frames_routed: u64, effects: &mut Effects) {
+        if frames_routed != self.frames_routed {
+            self.frames_routed = frames_routed;
+            self.moved_ms = now_ms;
+        }
+        self.on_up(now_ms, effects);
+        if self.limits.idle_timeout_ms > 0 && now_ms >= self.moved_ms + self.limits.idle_timeout_ms {
+            effects.end = Some(End::Abort);
+        }
+    }
+
+    fn on_up(&mut self, now_ms: u64, effects: &mut Effects) {
+        if let Some(next) = &mut self.next_up_ms
+            && now_ms >= *next
+        {
+            *next += UP_INTERVAL_MS;
+            self.moved_ms = now_ms;
+            effects.send(Opcode::Binary, br#"{"status":"UP"}"#);
+        }
+    }
+
+    fn carry_out(&mut self, request: Request, effects: &mut Effects) {
+        self.format = request.format;
+        match request.body {
+            Body::Subscribe(subscriptions) => {
+                for subscription in &subscriptions {
+                    if !subscription.only_realtime {
+                        effects.snapshots.extend(self.wants_of(subscription));
+                    }
+                }
+                self.subscriptions = subscriptions;
+                self.subscriptions.retain(|subscription| !subscription.only_snapshot);
+            }
+            Body::List => {
+                let list = self.list(&request.ticket);
+                effects.send(Opcode::Binary, list.as_bytes());
+            }
+        }
+        effects.wants = Some(self.subscriptions.iter().flat_map(|s| self.wants_of(s)).collect());
+    }
+
+    /// What a data type object leads to. Grouped order books are not derived yet, so a code that asks for one is
+    /// silent, as a level that its market does not support is.
+    fn wants_of(&self, subscription: &Subscription) -> Vec<Want> {
+        let Some(channel) = subscription.channel else { return Vec::new() };
+        let is_grouped = channel == Channel::Orderbook && subscription.grouping != 0;
+        let want = |code: &String| {
+            let (code, units) =
+                if channel == Channel::Orderbook { split_units(code) } else { (code.as_str(), UNITS_DEFAULT) };
+            let form = Form::Upbit { format: self.format, units };
+            Some(Want { symbol: Name::new(code)?, channel, form })
+        };
+        if is_grouped { Vec::new() } else { subscription.codes.iter().filter_map(want).collect() }
+    }
+
+    /// The answer to `LIST_SUBSCRIPTIONS`: one entry per type, codes in the order of the request, without suffixes.
+    fn list(&self, ticket: &str) -> String {
+        let short = self.format.is_short();
+        let key = |long: &'static str, short_key: &'static str| if short { short_key } else { long };
+        let mut entries: Vec<(String, Vec<String>)> = Vec::new();
+        for subscription in &self.subscriptions {
+            let codes = subscription.codes.iter().map(|code| split_units(code).0.to_owned());
+            match entries.iter_mut().find(|(kind, _)| *kind == subscription.kind) {
+                Some((_, list)) => list.extend(codes),
+                None => entries.push((subscription.kind.clone(), codes.collect())),
+            }
+        }
+        let entry = |(kind, codes): &(String, Vec<String>)| {
+            let level = if kind == "orderbook" { format!(",\"{}\":0", key("level", "lv")) } else { String::new() };
+            format!(r#"{{"{}":"{kind}","{}":{}{level}}}"#, key("type", "ty"), key("codes", "cds"), json!(codes))
+        };
+        let entries: Vec<String> = entries.iter().map(entry).collect();
+        let object = format!(
+            r#"{{"{}":"LIST_SUBSCRIPTIONS","{}":[{}],"{}":{}}}"#,
+            key("method", "mthd"),
+            key("result", "rslt"),
+            entries.join(","),
+            key("ticket", "tckt"),
+            Value::from(ticket),
+        );
+        if self.format.is_list() { format!("[{object}]") } else { object }
+    }
+}
+
+fn refuse(refusal: &Refusal, effects: &mut Effects) {
+    effects.send(Opcode::Binary, refusal.answer().as_bytes());
+    effects.close(Close::NORMAL);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session() -> UpbitSession {
+        UpbitSession::new(UpbitLimits { idle_timeout_ms: 120_000 }, 0)
+    }
+
+    fn ask(session: &mut UpbitSession, text: &str, now_ms: u64) -> Effects {
+        let mut effects = Effects::default();
+        session.on_message(Incoming::Text(text), now_ms, &mut effects);
+        effects
+    }
+
+    #[test]
+    fn a_request_replaces_what_was_there_and_snapshots_come_as_asked() {
+        let mut session = session();
+        let text = r#"[{"ticket":"a"},{"type":"ticker","codes":["KRW-BTC","KRW-ETH"]},{"type":"trade","codes":["KRW-BTC"],"isOnlyRealtime":true},{"type":"orderbook","codes":["KRW-BTC.5"],"isOnlySnapshot":true}]"#;
+        let effects = ask(&mut session, text, 0);
+        assert_eq!((effects.wants.unwrap().len(), effects.snapshots.len()), (3, 3));
+        let effects = ask(&mut session, r#"[{"ticket":"b"},{"type":"trade","codes":["KRW-XRP"]}]"#, 0);
+        assert_eq!((effects.wants.unwrap().len(), effects.snapshots.len()), (1, 1));
+        let effects = ask(&mut session, r#"[{"ticket":"q"},{"method":"LIST_SUBSCRIPTIONS"},{"format":"SIMPLE"}]"#, 0);
+        let reply = std::str::from_utf8(&effects.frames.bytes[2..]).unwrap();
+        assert_eq!(reply, r#"{"mthd":"LIST_SUBSCRIPTIONS","rslt":[{"ty":"trade","cds":["KRW-XRP"]}],"tckt":"q"}"#);
+        assert!(matches!(effects.wants.unwrap()[0].form, Form::Upbit { format: Format::Simple, .. }));
+    }
+
+    #[test]
+    fn errors_are_named_and_close_with_1000() {
+        let effects = ask(&mut session(), "hello", 0);
+        assert!(effects.frames.bytes.windows(14).any(|w| w == br#""WRONG_FORMAT""#));
+        assert_eq!(effects.end, Some(End::Close(Close::NORMAL)));
+    }
+
+    #[test]
+    fn up_comes_every_10_s_after_ping_and_twice_ping_does_not_double_it() {
+        let mut session = session();
+        let mut times = Vec::new();
+        for now_ms in (0..60_000).step_by(250) {
+            let mut effects = Effects::default();
+            if now_ms == 1_000 || now_ms == 4_000 {
+                session.on_message(Incoming::Text("PING"), now_ms, &mut effects);
+            }
+            session.on_time(now_ms, 0, &mut effects);
+            times.extend(effects.frames.marks.iter().map(|_| now_ms));
+        }
+        assert_eq!(times, [1_000, 11_000, 21_000, 31_000, 41_000, 51_000]);
+    }
+
+    #[test]
+    fn a_connection_on_which_nothing_moves_is_dropped_without_a_word() {
+        let mut session = session();
+        let end = |session: &mut UpbitSession, now_ms, frames| {
+            let mut effects = Effects::default();
+            session.on_time(now_ms, frames, &mut effects);
+            effects.end
+        };
+        assert_eq!(end(&mut session, 119_000, 0), None);
+        assert_eq!(end(&mut session, 119_500, 7), None);
+        assert_eq!(end(&mut session, 239_000, 7), None);
+        session.on_message(Incoming::Ping(b""), 239_000, &mut Effects::default());
+        assert_eq!(end(&mut session, 358_500, 7), None);
+        assert_eq!(end(&mut session, 359_000, 7), Some(End::Abort));
+    }
+}
