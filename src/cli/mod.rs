@@ -1,0 +1,41 @@
+//! The command line: one file per command.
+
+mod preview;
+mod serve;
+mod tape;
+
+use clap::{Parser, Subcommand};
+
+/// Market-data push server: a recorded feed goes in, Binance and Upbit clients take it out.
+///
+/// Without a command it serves: `tapecast` is `tapecast serve`.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+#[allow(clippy::large_enum_variant, reason = "made once")]
+enum Command {
+    /// Play a tape to WebSocket clients (this is what happens without a command).
+    Serve(serve::Serve),
+    /// Make tapes.
+    #[command(subcommand)]
+    Tape(tape::Tape),
+}
+
+impl Cli {
+    /// Carries out the command.
+    ///
+    /// # Errors
+    /// One sentence that names what is wrong.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            None => serve::Serve::default().run(),
+            Some(Command::Serve(serve)) => serve.run(),
+            Some(Command::Tape(tape)) => tape.run(),
+        }
+    }
+}

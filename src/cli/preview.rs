@@ -1,0 +1,80 @@
+//! What a feed holds, as far as its beginning tells: what a person is shown when the server starts.
+
+use std::collections::BTreeSet;
+
+use crate::feed::FeedError;
+use crate::feed::merge::Merge;
+use crate::feed::tape::Source;
+use crate::market::channel::{Channel, Stream};
+use crate::market::symbol::{Symbols, Venue};
+use crate::venue::binance::stream::write_name;
+use crate::venue::{Decoder, Message};
+
+/// Messages looked at: a moment's work, and minutes of most feeds.
+const MESSAGES_MAX: usize = 20_000;
+
+/// Symbols and channels of a feed's beginning.
+#[derive(Debug, Default)]
+pub struct Preview {
+    /// In the order of their first message.
+    symbols: Symbols,
+    streams: BTreeSet<Stream>,
+}
+
+impl Preview {
+    /// Looks at the beginning of a feed.
+    ///
+    /// # Errors
+    /// [`FeedError`] as the server itself would meet it.
+    pub fn of(sources: &[Source]) -> Result<Preview, FeedError> {
+        let mut feed = Merge::open(sources)?;
+        let (mut preview, mut decoder, mut message) = (Preview::default(), Decoder::default(), Vec::new());
+        for _ in 0..MESSAGES_MAX {
+            let Some((ts_recv, venue)) = feed.next(&mut message) else { break };
+            if let Ok(Message::Tick) = decoder.decode(venue, &mut message, ts_recv, &mut preview.symbols) {
+                preview.streams.insert(decoder.tick.stream());
+            }
+        }
+        Ok(preview)
+    }
+
+    /// A venue's symbols.
+    pub fn symbols(&self, venue: Venue) -> Vec<&str> {
+        let symbols = self.symbols.iter().filter(|(_, symbol)| symbol.venue == venue);
+        symbols.map(|(_, symbol)| symbol.name.as_str()).collect()
+    }
+
+    /// What a venue's clients call the channels there are.
+    pub fn channels(&self, venue: Venue) -> Vec<String> {
+        let streams = self.streams.iter().filter(|stream| self.symbols.get(stream.symbol).venue == venue);
+        let channels: BTreeSet<Channel> = streams.map(|stream| stream.channel).collect();
+        channels.into_iter().map(|channel| channel_name(venue, channel)).collect()
+    }
+
+    /// The name of one stream to try: of the first symbol, trades if it has them.
+    pub fn example(&self, venue: Venue) -> Option<String> {
+        let of_venue = |stream: &&Stream| self.symbols.get(stream.symbol).venue == venue;
+        let stream = self.streams.iter().filter(of_venue).min_by_key(|stream| (stream.channel, stream.symbol))?;
+        let name = self.symbols.get(stream.symbol).name.as_str();
+        match venue {
+            Venue::Upbit => Some(name.to_owned()),
+            Venue::Binance => {
+                let mut text = String::new();
+                write_name(name, stream.channel, &mut text);
+                Some(text)
+            }
+        }
+    }
+}
+
+fn channel_name(venue: Venue, channel: Channel) -> String {
+    match (venue, channel) {
+        (Venue::Upbit, Channel::DayTicker) => "ticker".into(),
+        (Venue::Upbit, Channel::Orderbook) => "orderbook".into(),
+        (_, channel) => {
+            let mut text = String::new();
+            write_name("", channel, &mut text);
+            text.trim_start_matches('@').to_owned()
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! `tapecast serve`: play a tape to clients until it ends or somebody says stop.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::preview::Preview;
+use crate::config::{Config, RawConfig};
+use crate::market::symbol::Venue;
+use crate::server::Server;
+
+/// Flags of `serve`.
+#[derive(Args, Debug, Default)]
+pub struct Serve {
+    /// A file with any of these flags as members: `listen = "0.0.0.0:9400"`. Flags win over the file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    raw: RawConfig,
+}
+
+/// Symbols of a venue that are printed at the start; a list of thousands helps nobody.
+const SYMBOLS_PRINTED: usize = 10;
+
+impl Serve {
+    /// Serves.
+    ///
+    /// # Errors
+    /// What is wrong with flags, file, feed or address, in one sentence.
+    pub fn run(self) -> anyhow::Result<()> {
+        let raw = match &self.config {
+            Some(path) => self.raw.or(RawConfig::read(path)?),
+            None => self.raw,
+        };
+        start_log(raw.log.as_deref().unwrap_or("warn"))?;
+        let config = raw.check()?;
+        let preview = Preview::of(&config.sources)?;
+        let server = Server::start(config.clone())?;
+        let mut stdout = std::io::stdout().lock();
+        // Whoever started it may not want to read; that is no reason not to serve.
+        let _ = stdout.write_all(greeting(&config, &server, &preview).as_bytes()).and_then(|()| stdout.flush());
+        drop(stdout);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(until_over(server))
+    }
+}
+
+async fn until_over(mut server: Server) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        ended = server.ended() => return Ok(ended?),
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    server.stop();
+    Ok(server.ended().await?)
+}
+
+fn start_log(filter: &str) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .parse(filter)
+        .with_context(|| format!("--log: `{filter}` is no filter; give for instance `info` or `tapecast=debug`"))?;
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal).init();
+    Ok(())
+}
+
+/// What is served where, and what to try first.
+fn greeting(config: &Config, server: &Server, preview: &Preview) -> String {
+    let address = server.address();
+    let names: Vec<String> = config.sources.iter().map(|source| source.name()).collect();
+    let mut text = format!("tapecast {} plays {}", env!("CARGO_PKG_VERSION"), names.join(" + "));
+    let how = format!(" at {}{}", config.plan.speed, if config.plan.repeat { ", in a loop" } else { "" });
+    text.push_str(&how);
+    let _ = write!(text, "\n\n  listening  ws://{address}  http://{address}\n");
+    for (venue, label, kinds) in [(Venue::Binance, "Binance", "streams"), (Venue::Upbit, "Upbit", "types")] {
+        let symbols = preview.symbols(venue);
+        if symbols.is_empty() {
+            continue;
+        }
+        let shown = symbols[..symbols.len().min(SYMBOLS_PRINTED)].join(" ");
+        let more = symbols.len().saturating_sub(SYMBOLS_PRINTED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let _ = writeln!(text, "  {label:<9}  {shown}{more}");
+        let _ = writeln!(text, "             {kinds}: {}", preview.channels(venue).join(" "));
+    }
+    if config.plan.wait_for_clients > 0 {
+        let _ = writeln!(text, "  waiting    for {} clients to subscribe", config.plan.wait_for_clients);
+    }
+    text.push_str("\ntry\n");
+    if let Some(stream) = preview.example(Venue::Binance) {
+        let _ = writeln!(text, "  npx wscat -c 'ws://{address}/stream?streams={stream}'");
+    } else if let Some(code) = preview.example(Venue::Upbit) {
+        let _ = writeln!(
+            text,
+            "  npx wscat -c ws://{address}/websocket/v1 -x '[{{\"ticket\":\"1\"}},{{\"type\":\"trade\",\"codes\":[\"{code}\"]}}]' -w 60"
+        );
+    }
+    let _ = writeln!(text, "  curl http://{address}/status");
+    let _ = writeln!(text, "  open http://{address}/ in a browser\n");
+    text
+}

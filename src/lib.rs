@@ -1,0 +1,55 @@
+//! tapecast: a market-data push server.
+//!
+//! One recorded feed goes in; any number of clients take it out, each in the language of the exchange it was written
+//! for. The modules, in the order of the data's way:
+//!
+//! ```text
+//!  feed ──raw message──▶ venue (decode) ──Tick──▶ market ──Tick──▶ ring ──Tick──▶ fanout ──bytes──▶ sockets
+//!        └──────────────── ingest: one thread ─────────────────┘         └── one thread and runtime per core ──┘
+//! ```
+//!
+//! - [`market`]: what the words mean: exact numbers, symbols, ticks, books. Imports nothing of ours.
+//! - [`ring`]: one publisher, many readers, lossless. Imports nothing of ours.
+//! - [`protocol`]: framing as bytes in and bytes out. Imports nothing of ours.
+//! - [`venue`]: what an exchange's servers send and what its clients may ask.
+//! - [`feed`]: where raw messages come from: tapes, merged and played at a pace.
+//! - [`metrics`]: counters, one sentence each.
+//! - [`ingest`]: the loop feed → venue → market → ring.
+//! - [`fanout`]: one tick to many sessions: routes, cohorts, frames, backlogs.
+//! - [`session`]: one client's subscriptions and manners, as a state machine.
+//! - [`config`]: flags and file, checked once.
+//! - [`server`]: threads, listeners, HTTP, sockets.
+//! - [`cli`]: the commands.
+//!
+//! A module imports only from those above it in this list. What holds everywhere:
+//!
+//! 1. Inside, nothing is lost or reordered: the ring waits for its slowest reader, and no reader waits for a socket,
+//!    but at speed max, where the tape waits for its clients. What a client does not take is bounded, conflated or cut
+//!    off in its own backlog, and counted: delivered + conflated + dropped = routed.
+//! 2. There is one order. Every raw message has a number, and every tick carries the number of its message.
+//! 3. A frame is rendered once per core for each stream and form that somebody there wants, never otherwise; the same
+//!    bytes go to everybody, slow sessions included.
+//! 4. A batch of ticks costs a session one write.
+//! 5. No price or size passes through a float; numbers keep their spelling.
+//! 6. A recorded message comes out, in its own venue's dialect, as the bytes that were recorded.
+//! 7. Every queue, buffer, table and wait has a limit with a name.
+//!
+//! Deliberately absent: user accounts, orders, persistence, a client library, streams derived from others.
+
+pub mod market;
+pub mod protocol;
+pub mod ring;
+pub mod venue;
+
+pub mod feed;
+pub mod metrics;
+
+pub mod ingest;
+
+pub mod fanout;
+pub mod session;
+
+pub mod config;
+pub mod server;
+
+pub mod cli;

@@ -1,0 +1,108 @@
+//! HTTP: which address leads where.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, UPGRADE};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::net::TcpStream;
+use tokio::task::spawn_local;
+
+use crate::market::symbol::Venue;
+use crate::server::connection::run_session;
+use crate::server::core::Core;
+use crate::session::Session;
+use crate::session::binance::BinanceSession;
+use crate::session::upbit::UpbitSession;
+use crate::venue::binance::address::Address;
+
+const PAGE: &str = include_str!("page.html");
+
+/// Answers one request.
+pub(crate) fn respond(core: &Rc<Core>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    core.shared.metrics.cores[core.index].http_requests.add(1);
+    let path = request.uri().path();
+    if path == "/websocket/v1" {
+        let session = Session::Upbit(UpbitSession::new(core.shared.config.upbit, core.now_ms()));
+        return upgrade(core, request, session);
+    }
+    match Address::parse(path, request.uri().query()) {
+        Some(Ok(address)) => {
+            let session = BinanceSession::new(address, core.shared.config.binance, core.now_ms());
+            return upgrade(core, request, Session::Binance(session));
+        }
+        Some(Err(error)) => return text(StatusCode::BAD_REQUEST, "application/json", error.to_json()),
+        None => {}
+    }
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    match path {
+        "/" | "/status" if !is_read => {
+            let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET is answered here\n");
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            response
+        }
+        "/" => text(StatusCode::OK, "text/html; charset=utf-8", PAGE),
+        "/status" => text(StatusCode::OK, "application/json", status(core).to_string()),
+        _ => text(
+            StatusCode::NOT_FOUND,
+            "text/plain; charset=utf-8",
+            format!(
+                "nothing is served at {path}\n\nWebSocket: /ws/<streams>  /stream?streams=<a>/<b>  /websocket/v1\nHTTP:      /  /status\n"
+            ),
+        ),
+    }
+}
+
+fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Answers the handshake, and starts the session once the client has the answer.
+fn upgrade(core: &Rc<Core>, mut request: Request<Incoming>, session: Session) -> Response<Full<Bytes>> {
+    if !fastwebsockets::upgrade::is_upgrade_request(&request) || request.method() != Method::GET {
+        let mut response = text(
+            StatusCode::UPGRADE_REQUIRED,
+            "text/plain",
+            "this address speaks WebSocket: connect with a WebSocket client\n",
+        );
+        response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+        return response;
+    }
+    let (response, upgraded) = match fastwebsockets::upgrade::upgrade(&mut request) {
+        Ok(upgrade) => upgrade,
+        Err(error) => return text(StatusCode::BAD_REQUEST, "text/plain", format!("{error}\n")),
+    };
+    let core = Rc::clone(core);
+    spawn_local(async move {
+        let Ok(websocket) = upgraded.await else { return };
+        let Ok(parts) = websocket.into_inner().into_inner().downcast::<TokioIo<TcpStream>>() else { return };
+        run_session(core, parts.io.into_inner(), parts.read_buf, session).await;
+    });
+    response.map(|_| Full::default())
+}
+
+/// What `/status` says: what plays, who listens, and all counters.
+fn status(core: &Rc<Core>) -> serde_json::Value {
+    let fanout = core.fanout.borrow();
+    let names = |venue: Venue| -> Vec<&str> {
+        let symbols = fanout.symbols().iter().map(|(_, symbol)| symbol);
+        symbols.filter(|symbol| symbol.venue == venue).map(|symbol| symbol.name.as_str()).collect()
+    };
+    json!({
+        "name": "tapecast",
+        "version": env!("CARGO_PKG_VERSION"),
+        "feed": core.shared.feed_name,
+        "speed": core.shared.config.plan.speed.to_string(),
+        "ts_recv": core.shared.metrics.ts_recv.load(std::sync::atomic::Ordering::Relaxed),
+        "symbols": { "binance": names(Venue::Binance), "upbit": names(Venue::Upbit) },
+        "metrics": core.shared.metrics.to_json(),
+    })
+}

@@ -1,0 +1,210 @@
+//! The server: cores with their listeners and sessions, and the ingest thread that feeds them.
+//!
+//! ```text
+//!  Server::start ─┬─ thread "ingest"    feed → decode → market → ring
+//!                 ├─ thread "writer 0"  ring → fanout → sockets; its own listener, runtime and sessions
+//!                 └─ thread "writer 1"  …
+//! ```
+//!
+//! Nothing is shared between the threads but the ring and a few counters.
+
+mod connection;
+mod core;
+mod http;
+mod listener;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
+use std::thread::{self, JoinHandle};
+
+use thiserror::Error;
+use tokio::sync::{Notify, mpsc};
+
+use crate::config::Config;
+use crate::feed::FeedError;
+use crate::feed::merge::Merge;
+use crate::ingest::{Control, Ingest};
+use crate::metrics::Metrics;
+use crate::ring;
+
+/// Why a server does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The feed cannot be used.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A thread cannot be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// What wakes a core: the ring when there is something to read, and whoever wants the server to stop.
+#[derive(Debug, Default)]
+pub(crate) struct Bell {
+    notify: Notify,
+    stops: AtomicBool,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.notify.notify_one();
+    }
+}
+
+/// What all threads know.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) control: Arc<Control>,
+    pub(crate) feed_name: String,
+}
+
+/// A server that runs.
+pub struct Server {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    bells: Vec<Arc<Bell>>,
+    threads: Vec<JoinHandle<()>>,
+    ended: mpsc::UnboundedReceiver<Ended>,
+}
+
+/// How a thread ended; sent when it is over, however it came.
+#[derive(Debug)]
+enum Ended {
+    Well,
+    Feed(FeedError),
+    Panicked,
+}
+
+/// Sends word of a thread's end even if it panics.
+struct Farewell(mpsc::UnboundedSender<Ended>, Option<Ended>);
+
+impl Farewell {
+    /// The thread's last word.
+    fn say(mut self, ended: Ended) {
+        self.1 = Some(ended);
+    }
+}
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        let ended = self.1.take().unwrap_or(Ended::Panicked);
+        // Nobody listens any more once the server itself has been dropped.
+        let _ = self.0.send(ended);
+    }
+}
+
+/// Why a server that ran has ended badly.
+#[derive(Debug, Error)]
+pub enum RunError {
+    /// The feed could not go on.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// A thread panicked; its message stands on standard error.
+    #[error("a thread of the server panicked; this is a defect of tapecast")]
+    Panicked,
+}
+
+impl Server {
+    /// Opens the feed, binds the address, starts all threads. The tape begins to play at once, unless it waits for
+    /// clients.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing runs then.
+    pub fn start(config: Config) -> Result<Server, StartError> {
+        let feed = Merge::open(&config.sources)?;
+        let names: Vec<String> = config.sources.iter().map(|source| source.name()).collect();
+        let listen = config.listen;
+        let (address, listeners) =
+            listener::bind(listen, config.writers).map_err(|source| StartError::Listen { address: listen, source })?;
+        let metrics = Arc::new(Metrics::new(config.writers));
+        let control = Arc::new(Control::default());
+        let shared = Arc::new(Shared {
+            metrics: Arc::clone(&metrics),
+            control: Arc::clone(&control),
+            feed_name: names.join(" + "),
+            config,
+        });
+        let (send_ended, ended) = mpsc::unbounded_channel();
+        let mut builder = ring::Builder::new(shared.config.ring).expect("the configuration was checked");
+        let (mut bells, mut threads) = (Vec::new(), Vec::new());
+        for (index, listener) in listeners.into_iter().enumerate() {
+            let bell = Arc::new(Bell::default());
+            let reader = builder.reader(Waker::from(Arc::clone(&bell)));
+            let (shared, for_core, farewell) =
+                (Arc::clone(&shared), Arc::clone(&bell), Farewell(send_ended.clone(), None));
+            let thread = thread::Builder::new().name(format!("writer {index}")).spawn(move || {
+                core::run(index, shared, listener, reader, for_core);
+                farewell.say(Ended::Well);
+            });
+            threads.push(thread.map_err(StartError::Thread)?);
+            bells.push(bell);
+        }
+        let ingest = Ingest::new(feed, shared.config.plan, builder.build(), control, metrics);
+        let farewell = Farewell(send_ended, None);
+        let thread = thread::Builder::new().name("ingest".into()).spawn(move || {
+            farewell.say(ingest.run().map_or_else(Ended::Feed, |()| Ended::Well));
+        });
+        threads.push(thread.map_err(StartError::Thread)?);
+        Ok(Server { address, shared, bells, threads, ended })
+    }
+
+    /// Where it listens, with the port that was picked.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its counters.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.shared.metrics
+    }
+
+    /// Closes every client with a close frame and ends. [`Server::ended`] says when it has.
+    pub fn stop(&self) {
+        self.shared.control.stop();
+        for bell in &self.bells {
+            bell.stops.store(true, Ordering::Release);
+            bell.notify.notify_one();
+        }
+    }
+
+    /// Waits until all threads have ended: after [`Server::stop`], or after the tape where the server ends with it.
+    /// May be given up and called again.
+    ///
+    /// # Errors
+    /// [`RunError`], if something went wrong; what was still running has then been stopped.
+    pub async fn ended(&mut self) -> Result<(), RunError> {
+        while let Some(ended) = self.ended.recv().await {
+            let error = match ended {
+                Ended::Well => continue,
+                Ended::Feed(error) => RunError::Feed(error),
+                Ended::Panicked => RunError::Panicked,
+            };
+            self.stop();
+            return Err(error);
+        }
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
