@@ -39,6 +39,7 @@ pub struct Plan {
 pub struct Control {
     stop: AtomicBool,
     subscribed: AtomicUsize,
+    has_caught_up: AtomicBool,
 }
 
 impl Control {
@@ -50,6 +51,12 @@ impl Control {
     /// Whether it was told to end.
     pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether what lies in the past of a tape that plays now has been read, so that clients may come: they would
+    /// otherwise see minutes pass in a moment.
+    pub fn has_caught_up(&self) -> bool {
+        self.has_caught_up.load(Ordering::Acquire)
     }
 
     /// One more session has subscribed to something for the first time.
@@ -83,6 +90,7 @@ pub struct Ingest {
     seam: Seam,
     sequence: u64,
     unwoken: u32,
+    has_caught_up: bool,
 }
 
 /// The loop was told to stop.
@@ -110,6 +118,7 @@ impl Ingest {
             seam: Seam::default(),
             sequence: 0,
             unwoken: 0,
+            has_caught_up: false,
         }
     }
 
@@ -131,6 +140,9 @@ impl Ingest {
     }
 
     fn play(&mut self) -> Result<(), Ended> {
+        if !self.plan.shift_to_now || self.plan.wait_for_clients > 0 {
+            self.catch_up();
+        }
         while self.control.sessions_subscribed() < self.plan.wait_for_clients {
             self.nap(NAP_MAX)?;
         }
@@ -174,6 +186,7 @@ impl Ingest {
     #[inline]
     fn wait_until_due(&mut self, replay: &Replay, tape_ns: i64) -> Result<(), Stopped> {
         if self.plan.speed == Speed::Max {
+            self.catch_up();
             return if self.control.is_stopped() { Err(Stopped) } else { Ok(()) };
         }
         loop {
@@ -181,7 +194,15 @@ impl Ingest {
             if wait.is_zero() {
                 return if self.control.is_stopped() { Err(Stopped) } else { Ok(()) };
             }
+            self.catch_up();
             self.nap(wait.min(NAP_MAX))?;
+        }
+    }
+
+    fn catch_up(&mut self) {
+        if !self.has_caught_up {
+            self.has_caught_up = true;
+            self.control.has_caught_up.store(true, Ordering::Release);
         }
     }
 

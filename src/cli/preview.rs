@@ -27,6 +27,11 @@ impl Preview {
     /// # Errors
     /// [`FeedError`] as the server itself would meet it.
     pub fn of(sources: &[Source]) -> Result<Preview, FeedError> {
+        // The server will meet the same damage, and report it.
+        tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::default(), || Self::look(sources))
+    }
+
+    fn look(sources: &[Source]) -> Result<Preview, FeedError> {
         let mut feed = Merge::open(sources)?;
         let (mut preview, mut decoder, mut message) = (Preview::default(), Decoder::default(), Vec::new());
         for _ in 0..MESSAGES_MAX {

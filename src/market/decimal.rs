@@ -411,7 +411,12 @@ mod tests {
         }
 
         #[test]
-        fn order_agrees_with_rust_decimal(a in -1_000_000_000_i64..1_000_000_000, sa in 0_u8..12, b in -1_000_000_000_i64..1_000_000_000, sb in 0_u8..12) {
+        fn order_agrees_with_rust_decimal(
+            a in -1_000_000_000_i64..1_000_000_000,
+            sa in 0_u8..12,
+            b in -1_000_000_000_i64..1_000_000_000,
+            sb in 0_u8..12,
+        ) {
             let theirs = rust_decimal::Decimal::new(a, u32::from(sa)).cmp(&rust_decimal::Decimal::new(b, u32::from(sb)));
             let ours = Decimal::new(a.into(), sa).unwrap().cmp(&Decimal::new(b.into(), sb).unwrap());
             prop_assert_eq!(ours, theirs);

@@ -71,6 +71,9 @@ pub(crate) struct Client {
 pub(crate) async fn accept(core: Rc<Core>, listener: TcpListener) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("the socket is bound, listening, non-blocking");
     let counts = &core.shared.metrics.cores[core.index];
+    while !core.shared.control.has_caught_up() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
     loop {
         match listener.accept().await {
             Ok((stream, _)) if core.fanout.borrow().sessions() >= core.shared.config.connections_max => drop(stream),
