@@ -284,6 +284,10 @@ impl<S: Sink> Fanout<S> {
         let wants = self.routes.intern(wants, &self.symbols);
         // Join before leaving, so that what both sets have in common is not forgotten in between.
         let joined = (!wants.is_empty()).then(|| self.cohort_of(wants));
+        let current = self.outlets[id.index()].cohort.map(|(cohort, _)| cohort);
+        if joined == current {
+            return;
+        }
         self.leave(id);
         if let Some(cohort_id) = joined {
             let cohort = &mut self.cohorts[cohort_id.index()];
@@ -331,10 +335,13 @@ impl<S: Sink> Fanout<S> {
 
     /// Sends frames to one session, behind everything it is due.
     pub fn send(&mut self, id: OutletId, batch: Batch) {
-        let outlet = &mut self.outlets[id.index()];
-        if outlet.state != OutletState::Open || batch.marks.is_empty() {
-            return;
+        if self.outlets[id.index()].state == OutletState::Open && !batch.marks.is_empty() {
+            self.deliver(id, batch);
         }
+    }
+
+    fn deliver(&mut self, id: OutletId, batch: Batch) {
+        let outlet = &mut self.outlets[id.index()];
         let frames = batch.marks.len() as u64;
         let counts = &self.metrics.cores[self.core];
         counts.frames_routed.add(frames);
@@ -364,16 +371,18 @@ impl<S: Sink> Fanout<S> {
     /// Sends a close frame behind everything the session is due, and nothing after it.
     pub fn close(&mut self, id: OutletId, close: Close) {
         self.leave(id);
+        let outlet = &mut self.outlets[id.index()];
+        if outlet.state != OutletState::Open {
+            return;
+        }
+        // From here on limits no longer apply: there is nothing left that they could do.
+        outlet.state = OutletState::Closing { abort_at_ms: self.now_ms + CLOSE_GRACE_MS };
+        self.note_lagging(id);
         let mut frame = Vec::new();
         close.write(&mut frame);
         let mut batch = Batch::default();
         batch.push(&frame, Mark::KEPT);
-        self.send(id, batch);
-        let outlet = &mut self.outlets[id.index()];
-        if outlet.state == OutletState::Open {
-            outlet.state = OutletState::Closing { abort_at_ms: self.now_ms + CLOSE_GRACE_MS };
-            self.note_lagging(id);
-        }
+        self.deliver(id, batch);
     }
 
     /// Sends a close frame to a session that is not to get anything else that it was due, but for the rest of a frame

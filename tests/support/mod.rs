@@ -164,7 +164,16 @@ impl Client {
     }
 
     pub fn send(&mut self, opcode: u8, payload: &[u8]) {
-        let mut frame = vec![0x80 | opcode];
+        self.send_raw(0x80 | opcode, payload);
+    }
+
+    /// A frame that is not the last of its message.
+    pub fn send_fragment(&mut self, opcode: u8, payload: &[u8]) {
+        self.send_raw(opcode, payload);
+    }
+
+    fn send_raw(&mut self, first: u8, payload: &[u8]) {
+        let mut frame = vec![first];
         match payload.len() {
             length @ 0..126 => frame.push(0x80 | length as u8),
             length @ 126..65_536 => {
