@@ -5,19 +5,7 @@
 //! per message falls towards one write per session per batch; a session with a set of its own is a cohort of one.
 
 use crate::fanout::backlog::Batch;
-use crate::fanout::outlet::OutletId;
-use crate::fanout::routes::WantId;
-
-/// A number of a cohort; given again to another one after it has gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CohortId(pub u32);
-
-impl CohortId {
-    #[inline]
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
+use crate::fanout::id::{OutletId, WantId};
 
 /// Sessions that get identical bytes.
 #[derive(Debug)]

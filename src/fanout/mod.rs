@@ -15,12 +15,14 @@
 pub mod backlog;
 pub mod cohort;
 pub mod frame;
+pub mod id;
 pub mod outlet;
 pub mod routes;
 pub mod writer;
 
 pub use backlog::BacklogLimits;
 pub use frame::Form;
-pub use outlet::{OutletId, Sink};
+pub use id::OutletId;
+pub use outlet::Sink;
 pub use routes::Want;
 pub use writer::Fanout;

@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::rc::Rc;
 
 use crate::fanout::backlog::{Backlog, Batch};
-use crate::fanout::cohort::CohortId;
+use crate::fanout::id::CohortId;
 
 /// Where bytes go. Calls never wait.
 pub trait Sink {
@@ -22,17 +22,6 @@ pub trait Sink {
 
     /// Ends the connection at once, so that whoever reads from it sees its end.
     fn abort(&self);
-}
-
-/// A number of an outlet; given again to another one after it has gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct OutletId(pub u32);
-
-impl OutletId {
-    #[inline]
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
-    }
 }
 
 /// Whether a session is sent anything.

@@ -7,8 +7,8 @@
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
-use crate::fanout::cohort::CohortId;
 use crate::fanout::frame::Form;
+use crate::fanout::id::{CohortId, WantId};
 use crate::market::channel::{Channel, Stream};
 use crate::market::symbol::{Name, SymbolId, Symbols, Venue};
 
@@ -21,17 +21,6 @@ pub struct Want {
     pub channel: Channel,
     /// How its frames look.
     pub form: Form,
-}
-
-/// A number of a want; given again to another one after nobody has wanted it any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WantId(pub u32);
-
-impl WantId {
-    #[inline]
-    pub(crate) fn index(self) -> usize {
-        self.0 as usize
-    }
 }
 
 #[derive(Debug)]

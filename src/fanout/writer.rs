@@ -11,10 +11,11 @@ use rustc_hash::FxHashMap;
 use slab::Slab;
 
 use crate::fanout::backlog::{BacklogLimits, Batch, Mark};
-use crate::fanout::cohort::{Cohort, CohortId};
+use crate::fanout::cohort::Cohort;
 use crate::fanout::frame::Frame;
-use crate::fanout::outlet::{Outlet, OutletId, OutletState, Sent, Sink};
-use crate::fanout::routes::{Routes, Want, WantId};
+use crate::fanout::id::{CohortId, OutletId, WantId};
+use crate::fanout::outlet::{Outlet, OutletState, Sent, Sink};
+use crate::fanout::routes::{Routes, Want};
 use crate::market::channel::{Loss, Stream};
 use crate::market::last_value::LastValues;
 use crate::market::symbol::Symbols;

@@ -1,34 +1,20 @@
-//! One core: a thread with its own runtime, listener, sessions and reader of the ring.
+//! What the tasks of one core share: the fan-out, the clients, the clock of their sessions.
 
 use std::cell::{Cell, RefCell};
-use std::net::TcpListener;
-use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use slab::Slab;
 use tokio::sync::Notify;
-use tokio::task::{LocalSet, spawn_local, yield_now};
+use tokio::task::spawn_local;
 
-use crate::config::HIGH_WATER_BYTES;
 use crate::fanout::Fanout;
-use crate::fanout::outlet::OutletId;
-use crate::fanout::writer::CLOSE_GRACE_MS;
-use crate::feed::replay::Speed;
-use crate::market::tick::{Level, Tick};
+use crate::fanout::OutletId;
 use crate::protocol::websocket::Close;
-use crate::ring::Reader;
-use crate::server::connection::{self, Client, Socket};
-use crate::server::{Bell, Shared};
+use crate::server::Shared;
+use crate::server::client::{Client, Socket};
 use crate::session::{Effects, End};
-
-/// Most ticks read before the sessions are flushed and sockets are read.
-const TURN_TICKS: usize = 1_024;
-
-/// How often sessions are told the time.
-const LOOK_AFTER_EVERY: Duration = Duration::from_millis(250);
 
 /// What the tasks of a core share. It never leaves its thread; nothing is borrowed across an await.
 pub(crate) struct Core {
@@ -42,52 +28,20 @@ pub(crate) struct Core {
     started: Instant,
 }
 
-/// What a turn of the writer's loop came to.
-enum Turn {
-    /// Nothing was read, for some session must be waited for.
-    Held,
-    /// This many ticks were read.
-    Read(usize),
-    /// The feed has ended.
-    Ended,
-}
-
-/// Runs a core until the server stops or, where it ends with its tape, until everything is delivered.
-pub(crate) fn run(
-    index: usize,
-    shared: Arc<Shared>,
-    listener: TcpListener,
-    reader: Reader<Tick, Level>,
-    bell: Arc<Bell>,
-) {
-    if shared.config.pin
-        && let Some(core) = core_affinity::get_core_ids().unwrap_or_default().get(index)
-    {
-        core_affinity::set_for_current(*core);
-    }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime needs a few file descriptors at the start");
-    let core = Rc::new(Core {
-        index,
-        fanout: RefCell::new(Fanout::new(shared.config.backlog, Arc::clone(&shared.metrics), index)),
-        clients: RefCell::new(Slab::new()),
-        drained: Notify::new(),
-        is_stopping: Cell::new(false),
-        started: Instant::now(),
-        shared,
-    });
-    let tasks = LocalSet::new();
-    tasks.block_on(&runtime, async {
-        spawn_local(connection::accept(Rc::clone(&core), listener));
-        spawn_local(look_after(Rc::clone(&core)));
-        core.write(reader, &bell).await;
-        core.finish().await;
-    });
-}
-
 impl Core {
+    /// A core without clients.
+    pub(crate) fn new(index: usize, shared: Arc<Shared>) -> Core {
+        Core {
+            index,
+            fanout: RefCell::new(Fanout::new(shared.config.backlog, Arc::clone(&shared.metrics), index)),
+            clients: RefCell::new(Slab::new()),
+            drained: Notify::new(),
+            is_stopping: Cell::new(false),
+            started: Instant::now(),
+            shared,
+        }
+    }
+
     /// Milliseconds since this core started: the clock of its sessions.
     pub(crate) fn now_ms(&self) -> u64 {
         self.started.elapsed().as_millis() as u64
@@ -127,80 +81,14 @@ impl Core {
         }
     }
 
-    /// The writer's loop: read what the ring has, flush, let sockets be read, and again.
-    async fn write(self: &Rc<Self>, mut reader: Reader<Tick, Level>, bell: &Bell) {
-        let counts = &self.shared.metrics.cores[self.index];
-        while !bell.stops.load(Ordering::Acquire) {
-            match self.turn(&mut reader) {
-                Turn::Held => {
-                    counts.gate_holds.add(1);
-                    let _ = tokio::time::timeout(LOOK_AFTER_EVERY, self.drained.notified()).await;
-                }
-                Turn::Ended => return self.after_the_end(bell).await,
-                Turn::Read(0) => {
-                    if reader.park() {
-                        bell.notify.notified().await;
-                        reader.awake();
-                    }
-                }
-                Turn::Read(ticks) => {
-                    counts.ticks_read.add(ticks as u64);
-                    yield_now().await;
-                }
-            }
-        }
-    }
-
-    /// One turn: all that the ring has, up to a batch, out to the sockets.
-    fn turn(self: &Rc<Self>, reader: &mut Reader<Tick, Level>) -> Turn {
-        let mut fanout = self.fanout.borrow_mut();
-        fanout.set_now(self.now_ms());
-        // Not reading on is what holds the gate: the ring fills, and the tape waits.
-        if self.shared.config.plan.speed == Speed::Max && fanout.must_hold(self.shared.config.stall_ms) {
-            return Turn::Held;
-        }
-        let ticks = reader.poll_while(TURN_TICKS, |_, tick, levels| {
-            fanout.on_tick(tick, levels);
-            if fanout.batch_bytes() < HIGH_WATER_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        });
-        fanout.flush();
-        let is_ended = fanout.is_ended();
-        drop(fanout);
-        self.drain_blocked();
-        if is_ended { Turn::Ended } else { Turn::Read(ticks) }
-    }
-
-    /// The tape has ended: deliver what is still due, then end with it or stay until told to stop.
-    async fn after_the_end(self: &Rc<Self>, bell: &Bell) {
-        if !self.shared.config.exit_at_end {
-            while !bell.stops.load(Ordering::Acquire) {
-                bell.notify.notified().await;
-            }
-            return;
-        }
-        while !bell.stops.load(Ordering::Acquire) && !self.fanout.borrow_mut().is_drained(self.shared.config.stall_ms) {
-            let _ = tokio::time::timeout(LOOK_AFTER_EVERY, self.drained.notified()).await;
-            self.fanout.borrow_mut().set_now(self.now_ms());
-        }
-        self.close_all(|_| Close::END_OF_TAPE);
-    }
-
-    fn close_all(self: &Rc<Self>, close: impl Fn(&Client) -> Close) {
+    /// Sends each client a close frame; nobody new is let in from here on.
+    pub(crate) fn close_all(self: &Rc<Self>, close: impl Fn(&Client) -> Close) {
         self.is_stopping.set(true);
         let clients: Vec<Rc<Client>> = self.clients.borrow().iter().map(|(_, client)| Rc::clone(client)).collect();
         for client in clients {
             self.fanout.borrow_mut().close(client.id, close(&client));
         }
         self.drain_blocked();
-    }
-
-    /// Closes whoever is still there and waits until they have gone, for as long as a close may take.
-    async fn finish(self: &Rc<Self>) {
-        self.close_all(|client| client.session.borrow().shutdown());
-        let deadline = self.now_ms() + CLOSE_GRACE_MS + 500;
-        while self.fanout.borrow().sessions() > 0 && self.now_ms() < deadline {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
     }
 }
 
@@ -215,29 +103,4 @@ async fn drain(core: Rc<Core>, id: OutletId, socket: Socket) {
         }
     }
     core.drained.notify_one();
-}
-
-/// Tells sessions the time, and looks after those that are behind.
-async fn look_after(core: Rc<Core>) {
-    let mut clock = tokio::time::interval(LOOK_AFTER_EVERY);
-    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        clock.tick().await;
-        let now_ms = core.now_ms();
-        let clients: Vec<Rc<Client>> = core.clients.borrow().iter().map(|(_, client)| Rc::clone(client)).collect();
-        for client in clients {
-            let mut effects = Effects::default();
-            let routed = core.fanout.borrow().outlet(client.id).routed;
-            client.session.borrow_mut().on_time(now_ms, routed, &mut effects);
-            if effects.end.is_some() || !effects.frames.marks.is_empty() {
-                core.apply(&client, effects);
-            }
-        }
-        let mut fanout = core.fanout.borrow_mut();
-        fanout.set_now(now_ms);
-        fanout.look_after();
-        core.shared.metrics.cores[core.index].sessions.set(fanout.sessions() as u64);
-        drop(fanout);
-        core.drain_blocked();
-    }
 }

@@ -13,8 +13,8 @@ use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 
 use crate::market::symbol::Venue;
-use crate::server::connection::run_session;
 use crate::server::core::Core;
+use crate::server::read::run_session;
 use crate::session::Session;
 use crate::session::binance::BinanceSession;
 use crate::session::upbit::UpbitSession;

@@ -8,10 +8,13 @@
 //!
 //! Nothing is shared between the threads but the ring and a few counters.
 
-mod connection;
+mod accept;
+mod client;
 mod core;
 mod http;
 mod listener;
+mod read;
+mod writer;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -144,7 +147,7 @@ impl Server {
             let (shared, for_core, farewell) =
                 (Arc::clone(&shared), Arc::clone(&bell), Farewell(send_ended.clone(), None));
             let thread = thread::Builder::new().name(format!("writer {index}")).spawn(move || {
-                core::run(index, shared, listener, reader, for_core);
+                writer::run(index, shared, listener, reader, for_core);
                 farewell.say(Ended::Well);
             });
             threads.push(thread.map_err(StartError::Thread)?);

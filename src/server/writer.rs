@@ -1,0 +1,157 @@
+//! The writer thread of a core: its loop, and what is done at its end.
+
+use std::net::TcpListener;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::task::{LocalSet, spawn_local, yield_now};
+
+use crate::config::HIGH_WATER_BYTES;
+use crate::fanout::writer::CLOSE_GRACE_MS;
+use crate::feed::replay::Speed;
+use crate::market::tick::{Level, Tick};
+use crate::protocol::websocket::Close;
+use crate::ring::Reader;
+use crate::server::accept::accept;
+use crate::server::client::Client;
+use crate::server::core::Core;
+use crate::server::{Bell, Shared};
+use crate::session::Effects;
+
+/// Most ticks read before the sessions are flushed and sockets are read.
+const TURN_TICKS: usize = 1_024;
+
+/// How often sessions are told the time.
+const LOOK_AFTER_EVERY: Duration = Duration::from_millis(250);
+
+/// What a turn of the writer's loop came to.
+enum Turn {
+    /// Nothing was read, for some session must be waited for.
+    Held,
+    /// This many ticks were read.
+    Read(usize),
+    /// The feed has ended.
+    Ended,
+}
+
+/// Runs a core until the server stops or, where it ends with its tape, until everything is delivered.
+pub(crate) fn run(
+    index: usize,
+    shared: Arc<Shared>,
+    listener: TcpListener,
+    reader: Reader<Tick, Level>,
+    bell: Arc<Bell>,
+) {
+    if shared.config.pin
+        && let Some(core) = core_affinity::get_core_ids().unwrap_or_default().get(index)
+    {
+        core_affinity::set_for_current(*core);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime needs a few file descriptors at the start");
+    let core = Rc::new(Core::new(index, shared));
+    let tasks = LocalSet::new();
+    tasks.block_on(&runtime, async {
+        spawn_local(accept(Rc::clone(&core), listener));
+        spawn_local(look_after(Rc::clone(&core)));
+        write(&core, reader, &bell).await;
+        finish(&core).await;
+    });
+}
+
+/// The writer's loop: read what the ring has, flush, let sockets be read, and again.
+async fn write(core: &Rc<Core>, mut reader: Reader<Tick, Level>, bell: &Bell) {
+    let counts = &core.shared.metrics.cores[core.index];
+    while !bell.stops.load(Ordering::Acquire) {
+        match turn(core, &mut reader) {
+            Turn::Held => {
+                counts.gate_holds.add(1);
+                let _ = tokio::time::timeout(LOOK_AFTER_EVERY, core.drained.notified()).await;
+            }
+            Turn::Ended => return after_the_end(core, bell).await,
+            Turn::Read(0) => {
+                if reader.park() {
+                    bell.notify.notified().await;
+                    reader.awake();
+                }
+            }
+            Turn::Read(ticks) => {
+                counts.ticks_read.add(ticks as u64);
+                yield_now().await;
+            }
+        }
+    }
+}
+
+/// One turn: all that the ring has, up to a batch, out to the sockets.
+fn turn(core: &Rc<Core>, reader: &mut Reader<Tick, Level>) -> Turn {
+    let mut fanout = core.fanout.borrow_mut();
+    fanout.set_now(core.now_ms());
+    // Not reading on is what holds the gate: the ring fills, and the tape waits.
+    if core.shared.config.plan.speed == Speed::Max && fanout.must_hold(core.shared.config.stall_ms) {
+        return Turn::Held;
+    }
+    let ticks = reader.poll_while(TURN_TICKS, |_, tick, levels| {
+        fanout.on_tick(tick, levels);
+        if fanout.batch_bytes() < HIGH_WATER_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    fanout.flush();
+    let is_ended = fanout.is_ended();
+    drop(fanout);
+    core.drain_blocked();
+    if is_ended { Turn::Ended } else { Turn::Read(ticks) }
+}
+
+/// The tape has ended: deliver what is still due, then end with it or stay until told to stop.
+async fn after_the_end(core: &Rc<Core>, bell: &Bell) {
+    if !core.shared.config.exit_at_end {
+        while !bell.stops.load(Ordering::Acquire) {
+            bell.notify.notified().await;
+        }
+        return;
+    }
+    while !bell.stops.load(Ordering::Acquire) && !core.fanout.borrow_mut().is_drained(core.shared.config.stall_ms) {
+        let _ = tokio::time::timeout(LOOK_AFTER_EVERY, core.drained.notified()).await;
+        core.fanout.borrow_mut().set_now(core.now_ms());
+    }
+    core.close_all(|_| Close::END_OF_TAPE);
+}
+
+/// Closes whoever is still there and waits until they have gone, for as long as a close may take.
+async fn finish(core: &Rc<Core>) {
+    core.close_all(|client| client.session.borrow().shutdown());
+    let deadline = core.now_ms() + CLOSE_GRACE_MS + 500;
+    while core.fanout.borrow().sessions() > 0 && core.now_ms() < deadline {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Tells sessions the time, and looks after those that are behind.
+async fn look_after(core: Rc<Core>) {
+    let mut clock = tokio::time::interval(LOOK_AFTER_EVERY);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        clock.tick().await;
+        let now_ms = core.now_ms();
+        let clients: Vec<Rc<Client>> = core.clients.borrow().iter().map(|(_, client)| Rc::clone(client)).collect();
+        for client in clients {
+            let mut effects = Effects::default();
+            let routed = core.fanout.borrow().outlet(client.id).routed;
+            client.session.borrow_mut().on_time(now_ms, routed, &mut effects);
+            if effects.end.is_some() || !effects.frames.marks.is_empty() {
+                core.apply(&client, effects);
+            }
+        }
+        let mut fanout = core.fanout.borrow_mut();
+        fanout.set_now(now_ms);
+        fanout.look_after();
+        core.shared.metrics.cores[core.index].sessions.set(fanout.sessions() as u64);
+        drop(fanout);
+        core.drain_blocked();
+    }
+}
