@@ -38,7 +38,7 @@
 
 pub mod ring;
 
-// Under `--cfg loom` only the ring is built: tokio leaves its sockets out then, and loom has nothing to say of the rest.
+// Under `--cfg loom` only the ring is built: tokio leaves its sockets out then.
 #[cfg(not(loom))]
 pub mod cli;
 #[cfg(not(loom))]

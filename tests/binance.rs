@@ -264,7 +264,8 @@ fn item_39_a_binary_frame_ends_the_connection() {
 fn item_41_to_44_pings_come_whatever_flows_and_must_be_answered() {
     // A tenth of the documented times: 2 s from ping to ping, 6 s for an answer.
     let server = Server::start(&["--ping-interval", "2s", "--pong-timeout", "6s"]);
-    let answers: [fn(&[u8]) -> Vec<Vec<u8>>; 3] = [|ping| vec![ping.to_vec(), vec![]], |_| vec![], |_| vec![vec![]]];
+    type Answer = fn(&[u8]) -> Vec<Vec<u8>>;
+    let answers: [Answer; 3] = [|ping| vec![ping.to_vec(), vec![]], |_| vec![], |_| vec![vec![]]];
     let threads = answers.into_iter().enumerate().map(|(number, answer)| {
         let mut client = Client::open(&server, "/ws/btcusdt@bookTicker");
         std::thread::spawn(move || {

@@ -13,6 +13,7 @@
 //! Everything here belongs to one thread. Sockets are behind [`outlet::Sink`], so the same code runs against memory.
 
 pub mod backlog;
+mod behind;
 pub mod cohort;
 pub mod frame;
 pub mod id;

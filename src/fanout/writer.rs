@@ -38,23 +38,23 @@ pub struct Fanout<S> {
     routes: Routes,
     cohorts: Slab<Cohort>,
     cohort_ids: FxHashMap<Box<[WantId]>, CohortId>,
-    outlets: Slab<Outlet<S>>,
+    pub(super) outlets: Slab<Outlet<S>>,
     /// Cohorts with frames in their batch.
     touched: Vec<CohortId>,
     /// Outlets with a backlog or waiting for their close to be answered.
-    lagging: Vec<OutletId>,
+    pub(super) lagging: Vec<OutletId>,
     /// Outlets whose backlog has just begun: somebody must wait until they can be written to.
-    blocked: Vec<OutletId>,
+    pub(super) blocked: Vec<OutletId>,
     /// Members of the cohort being flushed that did not take all, with what they took.
-    behind: Vec<(OutletId, usize)>,
+    pub(super) behind: Vec<(OutletId, usize)>,
     frame: Frame,
-    limits: BacklogLimits,
+    pub(super) limits: BacklogLimits,
     batch_bytes: usize,
     turn: usize,
-    now_ms: u64,
+    pub(super) now_ms: u64,
     is_ended: bool,
-    metrics: Arc<Metrics>,
-    core: usize,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) core: usize,
 }
 
 impl<S: Sink> Fanout<S> {
@@ -206,60 +206,6 @@ impl<S: Sink> Fanout<S> {
         }
     }
 
-    /// Shares the batch among the members that did not take all of it.
-    fn keep_behind(&mut self, mut batch: Batch) {
-        batch.bytes.shrink_to_fit();
-        let batch = Rc::new(batch);
-        let mut behind = std::mem::take(&mut self.behind);
-        for (member, sent) in behind.drain(..) {
-            self.keep(member, &batch, sent);
-        }
-        self.behind = behind;
-    }
-
-    fn keep(&mut self, id: OutletId, batch: &Rc<Batch>, sent: usize) {
-        let outlet = &mut self.outlets[id.index()];
-        let was_empty = outlet.backlog.is_empty();
-        let delivered = outlet.delivered;
-        outlet.keep(batch, sent);
-        self.metrics.cores[self.core].frames_delivered.add(outlet.delivered - delivered);
-        if was_empty {
-            outlet.progress_ms = self.now_ms;
-            self.blocked.push(id);
-        }
-        self.note_lagging(id);
-        self.enforce_limits(id);
-    }
-
-    fn note_lagging(&mut self, id: OutletId) {
-        let outlet = &mut self.outlets[id.index()];
-        if !outlet.is_lagging {
-            outlet.is_lagging = true;
-            self.lagging.push(id);
-        }
-    }
-
-    /// Conflates a backlog that has grown too large; disconnects the session if that does not help, or if it has taken
-    /// nothing for too long.
-    fn enforce_limits(&mut self, id: OutletId) {
-        let counts = &self.metrics.cores[self.core];
-        let outlet = &mut self.outlets[id.index()];
-        if outlet.state != OutletState::Open || outlet.backlog.is_empty() {
-            return;
-        }
-        if outlet.backlog.wants_conflation(&self.limits) {
-            let conflated = outlet.backlog.conflate();
-            outlet.conflated += conflated;
-            counts.frames_conflated.add(conflated);
-        }
-        let age_ms = self.now_ms.saturating_sub(outlet.progress_ms);
-        if outlet.backlog.bytes() > self.limits.bytes_max || age_ms > self.limits.age_ms_max {
-            counts.slow_consumers.add(1);
-            tracing::info!(outlet = id.0, bytes = outlet.backlog.bytes(), age_ms, "slow consumer disconnected");
-            self.give_up(id, Close::SLOW_CONSUMER);
-        }
-    }
-
     /// Adds a session's way out.
     pub fn open(&mut self, sink: S) -> OutletId {
         OutletId(self.outlets.insert(Outlet::new(sink, self.now_ms)) as u32)
@@ -386,16 +332,6 @@ impl<S: Sink> Fanout<S> {
         self.deliver(id, batch);
     }
 
-    /// Sends a close frame to a session that is not to get anything else that it was due, but for the rest of a frame
-    /// it has a part of.
-    pub fn give_up(&mut self, id: OutletId, close: Close) {
-        let outlet = &mut self.outlets[id.index()];
-        let dropped = outlet.backlog.abandon();
-        outlet.dropped += dropped;
-        self.metrics.cores[self.core].frames_dropped.add(dropped);
-        self.close(id, close);
-    }
-
     /// Ends a session's connection at once. What it was due is counted as dropped when it is removed.
     pub fn abort(&mut self, id: OutletId) {
         self.leave(id);
@@ -407,72 +343,6 @@ impl<S: Sink> Fanout<S> {
     /// Whether a session is there whose sink is the one meant.
     pub fn is_open(&self, id: OutletId, is_meant: impl Fn(&S) -> bool) -> bool {
         self.outlets.get(id.index()).is_some_and(|outlet| is_meant(&outlet.sink))
-    }
-
-    /// Writes from a session's backlog; true if something is left, so that somebody must wait until it can be written
-    /// to again.
-    pub fn drain(&mut self, id: OutletId) -> bool {
-        let Some(outlet) = self.outlets.get_mut(id.index()) else { return false };
-        if outlet.state == OutletState::Dead {
-            return false;
-        }
-        let drained = outlet.drain(self.now_ms);
-        let counts = &self.metrics.cores[self.core];
-        counts.writes.add(drained.writes);
-        counts.bytes_written.add(drained.bytes as u64);
-        counts.frames_delivered.add(drained.frames);
-        if drained.failed {
-            outlet.state = OutletState::Dead;
-            outlet.sink.abort();
-            return false;
-        }
-        !outlet.backlog.is_empty()
-    }
-
-    /// Hands out a session whose backlog has begun since it was last handed out; `None` when there are no more.
-    pub fn next_blocked(&mut self) -> Option<OutletId> {
-        self.blocked.pop()
-    }
-
-    /// Whether a replay at speed max must wait: some session that still makes progress has more waiting for it than
-    /// the high-water mark.
-    pub fn must_hold(&mut self, stall_ms: u64) -> bool {
-        let (outlets, now_ms, high_water) = (&mut self.outlets, self.now_ms, self.limits.high_water_bytes);
-        let mut must_hold = false;
-        self.lagging.retain(|id| {
-            let outlet = &mut outlets[id.index()];
-            let is_stalled = now_ms.saturating_sub(outlet.progress_ms) > stall_ms;
-            must_hold |= outlet.backlog.bytes() > high_water && !is_stalled && outlet.state == OutletState::Open;
-            outlet.is_lagging = !outlet.backlog.is_empty() || outlet.state != OutletState::Open;
-            outlet.is_lagging
-        });
-        must_hold
-    }
-
-    /// Looks after sessions that are behind or closing: to be called a few times a second.
-    pub fn look_after(&mut self) {
-        let ids = self.lagging.clone();
-        for id in ids {
-            self.enforce_limits(id);
-            let outlet = &mut self.outlets[id.index()];
-            if let OutletState::Closing { abort_at_ms } = outlet.state
-                && self.now_ms >= abort_at_ms
-            {
-                outlet.state = OutletState::Dead;
-                outlet.sink.abort();
-            }
-        }
-        self.must_hold(0);
-    }
-
-    /// Whether everything due has been taken by the sockets of all sessions but those that have taken nothing for
-    /// `stall_ms`.
-    pub fn is_drained(&self, stall_ms: u64) -> bool {
-        self.lagging.iter().all(|id| {
-            let outlet = &self.outlets[id.index()];
-            let is_stalled = self.now_ms.saturating_sub(outlet.progress_ms) > stall_ms;
-            outlet.backlog.is_empty() || outlet.state == OutletState::Dead || is_stalled
-        })
     }
 
     /// A session's way out.
