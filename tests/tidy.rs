@@ -22,7 +22,8 @@ const ORDER: [(&str, &[&str]); 12] = [
 /// Longest file, tests included; past it there is a second idea in it.
 const LINES_MAX: usize = 500;
 
-const COLUMNS_MAX: usize = 120;
+/// Formatting holds code to 120; what is left to people, comments and macros, may be a little wider.
+const COLUMNS_MAX: usize = 130;
 
 fn rust_files(folder: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();

@@ -255,7 +255,10 @@ mod tests {
         /// newest of each other stream; and no frame is unaccounted for.
         #[test]
         fn frames_are_delivered_conflated_or_dropped(
-            steps in proptest::collection::vec((proptest::collection::vec((1_usize..9, 0_u32..4), 1..6), 0_usize..40, any::<bool>()), 1..30),
+            steps in proptest::collection::vec(
+                (proptest::collection::vec((1_usize..9, 0_u32..4), 1..6), 0_usize..40, any::<bool>()),
+                1..30,
+            ),
             abandons in any::<bool>(),
         ) {
             let (mut backlog, mut wire) = (Backlog::default(), Vec::new());
