@@ -214,9 +214,11 @@ impl<S: Sink> Fanout<S> {
     /// Forgets a session. What it was not sent is counted as dropped.
     pub fn remove(&mut self, id: OutletId) -> Outlet<S> {
         self.leave(id);
-        self.lagging.retain(|&other| other != id);
-        self.blocked.retain(|&other| other != id);
         let mut outlet = self.outlets.remove(id.index());
+        if outlet.is_lagging {
+            self.lagging.retain(|&other| other != id);
+            self.blocked.retain(|&other| other != id);
+        }
         let dropped = outlet.backlog.frames();
         outlet.dropped += dropped;
         self.metrics.cores[self.core].frames_dropped.add(dropped);

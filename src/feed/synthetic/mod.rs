@@ -16,7 +16,8 @@
 //!
 //! # What a tape holds
 //!
-//! * First a REST snapshot of every Binance book, then the first order book of every Upbit market, then the live messages of both.
+//! * First a REST snapshot of every Binance book, then the first order book of every Upbit market, then the live
+//!   messages of both.
 //! * Binance: `trade`, `aggTrade`, `bookTicker`, `depth@100ms`, `depth`, `kline_1m`, `ticker`, `miniTicker`, wrapped as on a
 //!   combined stream. Upbit: `trade`, `ticker`, `orderbook` in format SIMPLE.
 //! * Markets of very different liveliness, from BTCUSDT with dozens of quotes a second to one that trades a few times a minute.
