@@ -118,6 +118,8 @@ fn the_tape_waits_until_enough_clients_have_each_subscribed_to_something() {
     let mut late = Client::open(&server, "/stream");
     assert_eq!(early.ask(r#"{"method":"SUBSCRIBE","params":["ethusdt@trade"],"id":1}"#), r#"{"result":null,"id":1}"#);
     assert_eq!(server.count("messages_read"), 0);
+    let status: serde_json::Value = serde_json::from_str(&server.get("/status").2).unwrap();
+    assert_eq!(status["symbols"]["binance"][0], "BTCUSDT", "what comes is known before it plays");
     assert_eq!(late.ask(r#"{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}"#), r#"{"result":null,"id":1}"#);
     for client in [&mut early, &mut late] {
         for number in 0..50 {

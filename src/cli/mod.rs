@@ -1,6 +1,5 @@
 //! The command line: one file per command.
 
-mod preview;
 mod serve;
 mod tape;
 

@@ -8,7 +8,6 @@ use anyhow::Context;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::preview::Preview;
 use crate::config::{Config, RawConfig};
 use crate::market::symbol::Venue;
 use crate::server::Server;
@@ -38,11 +37,10 @@ impl Serve {
         };
         start_log(raw.log.as_deref().unwrap_or("warn"))?;
         let config = raw.check()?;
-        let preview = Preview::of(&config.sources)?;
         let server = Server::start(config.clone())?;
         let mut stdout = std::io::stdout().lock();
         // Whoever started it may not want to read; that is no reason not to serve.
-        let _ = stdout.write_all(greeting(&config, &server, &preview).as_bytes()).and_then(|()| stdout.flush());
+        let _ = stdout.write_all(greeting(&config, &server).as_bytes()).and_then(|()| stdout.flush());
         drop(stdout);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(until_over(server))
@@ -71,8 +69,8 @@ fn start_log(filter: &str) -> anyhow::Result<()> {
 }
 
 /// What is served where, and what to try first.
-fn greeting(config: &Config, server: &Server, preview: &Preview) -> String {
-    let address = server.address();
+fn greeting(config: &Config, server: &Server) -> String {
+    let (address, preview) = (server.address(), server.preview());
     let names: Vec<String> = config.sources.iter().map(|source| source.name()).collect();
     let mut text = format!("tapecast {} plays {}", env!("CARGO_PKG_VERSION"), names.join(" + "));
     let how = format!(" at {}{}", config.plan.speed, if config.plan.repeat { ", in a loop" } else { "" });

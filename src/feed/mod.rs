@@ -8,6 +8,7 @@
 
 pub mod builtin;
 pub mod merge;
+pub mod preview;
 pub mod replay;
 pub mod synthetic;
 pub mod tape;

@@ -84,7 +84,7 @@ pub struct Symbol {
 /// All symbols seen so far, by number and by name.
 ///
 /// Bounded: at most [`Symbols::COUNT_MAX`] entries; a feed that names more has its further symbols refused and counted.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Symbols {
     list: Vec<Symbol>,
     by_name: FxHashMap<(Venue, Name), SymbolId>,

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustc_hash::FxHashSet;
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
@@ -92,16 +93,22 @@ fn upgrade(core: &Rc<Core>, mut request: Request<Incoming>, session: Session) ->
 /// What `/status` says: what plays, who listens, and all counters.
 fn status(core: &Rc<Core>) -> serde_json::Value {
     let fanout = core.fanout.borrow();
-    let names = |venue: Venue| -> Vec<&str> {
-        let symbols = fanout.symbols().iter().map(|(_, symbol)| symbol);
-        symbols.filter(|symbol| symbol.venue == venue).map(|symbol| symbol.name.as_str()).collect()
+    // What the feed's beginning holds, and what has come since: the tape may still be waiting for its clients.
+    let names = |venue: Venue| -> Vec<String> {
+        let mut names: Vec<String> = core.shared.preview.symbols(venue).into_iter().map(str::to_owned).collect();
+        let later = fanout.symbols().iter().filter(|(_, symbol)| symbol.venue == venue);
+        let known: FxHashSet<String> = names.iter().cloned().collect();
+        names.extend(later.map(|(_, symbol)| symbol.name.as_str().to_owned()).filter(|name| !known.contains(name)));
+        names
     };
+    let ts_recv = core.shared.metrics.ts_recv.load(std::sync::atomic::Ordering::Relaxed);
     json!({
         "name": "tapecast",
         "version": env!("CARGO_PKG_VERSION"),
         "feed": core.shared.feed_name,
         "speed": core.shared.config.plan.speed.to_string(),
-        "ts_recv": core.shared.metrics.ts_recv.load(std::sync::atomic::Ordering::Relaxed),
+        // Nanoseconds do not fit what many readers of JSON hold numbers in.
+        "ts_recv": ts_recv.to_string(),
         "symbols": { "binance": names(Venue::Binance), "upbit": names(Venue::Upbit) },
         "metrics": core.shared.metrics.to_json(),
     })

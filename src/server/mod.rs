@@ -28,6 +28,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::config::Config;
 use crate::feed::FeedError;
 use crate::feed::merge::Merge;
+use crate::feed::preview::Preview;
 use crate::ingest::{Control, Ingest};
 use crate::metrics::Metrics;
 use crate::ring;
@@ -70,6 +71,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) control: Arc<Control>,
     pub(crate) feed_name: String,
+    pub(crate) preview: Preview,
 }
 
 /// A server that runs.
@@ -125,6 +127,7 @@ impl Server {
     /// # Errors
     /// [`StartError`]; nothing runs then.
     pub fn start(config: Config) -> Result<Server, StartError> {
+        let preview = Preview::of(&config.sources)?;
         let feed = Merge::open(&config.sources)?;
         let names: Vec<String> = config.sources.iter().map(|source| source.name()).collect();
         let listen = config.listen;
@@ -136,6 +139,7 @@ impl Server {
             metrics: Arc::clone(&metrics),
             control: Arc::clone(&control),
             feed_name: names.join(" + "),
+            preview,
             config,
         });
         let (send_ended, ended) = mpsc::unbounded_channel();
@@ -165,6 +169,11 @@ impl Server {
     /// Where it listens, with the port that was picked.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What its feed holds, as far as the beginning tells.
+    pub fn preview(&self) -> &Preview {
+        &self.shared.preview
     }
 
     /// Its counters.

@@ -1,4 +1,4 @@
-//! What a feed holds, as far as its beginning tells: what a person is shown when the server starts.
+//! What a feed holds, as far as its beginning tells: what people and pages are shown before it plays.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::venue::{Decoder, Message};
 const MESSAGES_MAX: usize = 20_000;
 
 /// Symbols and channels of a feed's beginning.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Preview {
     /// In the order of their first message.
     symbols: Symbols,

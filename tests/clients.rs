@@ -1,0 +1,232 @@
+//! Clients as people have them, against the server as it is built: libraries and programs that were not written for
+//! tapecast and are told nothing but its address.
+//!
+//! The scripts and the versions of what they use are in `tests/clients/`; `tools/test` installs it all. A test whose
+//! client is not installed says so and passes, unless `TAPECAST_REQUIRE_CLIENTS=1` asks for all of them.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+
+#[test]
+fn ws_speaks_to_binance() {
+    let Some(node) = node_with("ws") else { return };
+    Server::start().pass(script(&node, "binance.mjs"));
+}
+
+#[test]
+fn ws_speaks_to_upbit() {
+    let Some(node) = node_with("ws") else { return };
+    Server::start().pass(script(&node, "upbit.mjs"));
+}
+
+#[test]
+fn ws_is_told_that_the_server_stops() {
+    let Some(node) = node_with("ws") else { return };
+    let mut server = Server::start();
+    let mut script = server.run(script(&node, "shutdown.mjs"));
+    script.line("READY", |line| line == "READY");
+    server.program.signal("INT");
+    script.pass();
+    server.program.pass();
+}
+
+#[test]
+fn wscat_prints_trades_with_the_command_of_the_greeting() {
+    let Some(_) = node_with("wscat") else { return };
+    let Some(_) = installed("npx", on_path("npx")) else { return };
+    let server = Server::start();
+    let hint = server.greeting.iter().map(|line| line.trim()).find(|line| line.starts_with("npx wscat"));
+    let mut command = Command::new("sh");
+    command.args(["-c", hint.expect("the greeting says what to try")]).env("npm_config_loglevel", "error");
+    // wscat leaves when nothing more can be typed, so its input stays open.
+    let mut wscat = Program::start(command.stdin(Stdio::piped()));
+    let line = wscat.line("a trade", |line| line.starts_with('{'));
+    let event: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(event["stream"], "btcusdt@trade");
+    assert_eq!(event["data"]["e"], "trade");
+}
+
+#[test]
+fn websockets_for_python_keeps_a_book() {
+    let Some(python) = python_with("websockets") else { return };
+    Server::start().pass(script(&python, "streams.py"));
+}
+
+#[test]
+fn pyupbit_gets_all_its_kinds() {
+    let Some(python) = python_with("pyupbit") else { return };
+    Server::start().pass(script(&python, "pyupbit_client.py"));
+}
+
+#[test]
+fn curl_gets_the_status() {
+    let Some(curl) = installed("curl", on_path("curl")) else { return };
+    let server = Server::start();
+    let address = server.address.replace("ws:", "http:");
+    let output = Command::new(curl).args(["--silent", "--fail", "--max-time", "20"]).arg(address + "/status").output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "curl: {}", output.status);
+    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(status["name"], "tapecast");
+    assert_eq!(status["feed"], "demo (built in)");
+    assert_eq!(status["speed"], "1x");
+}
+
+#[test]
+fn chromium_shows_the_page_and_finds_a_server_that_comes_back() {
+    let Some(node) = node_with("playwright-core") else { return };
+    let browsers = ["chromium", "chromium-browser", "google-chrome"].into_iter();
+    let Some(browser) = installed("chromium", browsers.filter_map(on_path).next()) else { return };
+    let mut server = Server::start();
+    let mut command = script(&node, "page.mjs");
+    let mut script = Program::start(command.arg(&server.address).arg(browser));
+    script.line("RESTART", |line| line == "RESTART");
+    server.program.signal("INT");
+    server.program.pass();
+    let _again = Server::start_on(server.address.trim_start_matches("ws://"));
+    script.pass();
+}
+
+/// The longest that anything here is waited for. Scripts have a shorter one, and say what they were at.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The scripts, and what is installed for them.
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
+}
+
+/// Node, if it and the package are there.
+fn node_with(package: &str) -> Option<PathBuf> {
+    let node = installed("node", on_path("node"))?;
+    let package_json = folder().join("node_modules").join(package).join("package.json");
+    installed(&format!("{package} (npm)"), Some(package_json)).map(|_| node)
+}
+
+/// Python, if it and the package are there.
+fn python_with(package: &str) -> Option<PathBuf> {
+    let python = installed("the Python environment", Some(folder().join(".venv/bin/python")))?;
+    let is_there = Command::new(&python).args(["-c", &format!("import {package}")]).stderr(Stdio::null()).status();
+    installed(&format!("{package} (Python)"), is_there.is_ok_and(|status| status.success()).then_some(python))
+}
+
+/// The path, if there is something. Otherwise says that the test is skipped, or fails where none may be.
+fn installed(what: &str, path: Option<PathBuf>) -> Option<PathBuf> {
+    let path = path.filter(|path| path.exists());
+    if path.is_none() {
+        let is_required = std::env::var("TAPECAST_REQUIRE_CLIENTS").is_ok_and(|value| value == "1");
+        assert!(!is_required, "{what} is not installed, run tools/test");
+        // Not `eprintln`, whose output the test harness keeps to itself.
+        let _ = writeln!(std::io::stderr(), "skipped: {what} is not installed, run tools/test");
+    }
+    path
+}
+
+fn on_path(name: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+fn script(interpreter: &Path, name: &str) -> Command {
+    let mut command = Command::new(interpreter);
+    command.arg(folder().join(name));
+    command
+}
+
+/// The server, playing its built-in tape.
+struct Server {
+    program: Program,
+    greeting: Vec<String>,
+    /// `ws://ip:port`.
+    address: String,
+}
+
+impl Server {
+    fn start() -> Server {
+        Server::start_on("127.0.0.1:0")
+    }
+
+    fn start_on(listen: &str) -> Server {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tapecast"));
+        let mut program = Program::start(command.args(["serve", "--listen", listen]));
+        program.line("the end of the greeting", |line| line.contains("in a browser"));
+        let greeting = std::mem::take(&mut program.lines_seen);
+        let mut words = greeting.iter().flat_map(|line| line.split_whitespace());
+        let address = words.find(|word| word.starts_with("ws://")).expect("the greeting has the address").to_owned();
+        Server { program, greeting, address }
+    }
+
+    fn run(&self, mut command: Command) -> Program {
+        Program::start(command.arg(&self.address))
+    }
+
+    fn pass(&self, command: Command) {
+        self.run(command).pass();
+    }
+}
+
+/// A program that runs, with all that it has started, until it has ended or this is dropped.
+struct Program {
+    child: Child,
+    is_over: bool,
+    lines: Receiver<String>,
+    lines_seen: Vec<String>,
+}
+
+impl Program {
+    fn start(command: &mut Command) -> Program {
+        // A group of its own, so that the children of `npx` can be reached.
+        let command = command.current_dir(folder()).stdout(Stdio::piped()).process_group(0);
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+        let stdout = BufReader::new(child.stdout.take().expect("it was piped"));
+        let (send, lines) = channel();
+        std::thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+        Program { child, is_over: false, lines, lines_seen: Vec::new() }
+    }
+
+    /// Waits for a line.
+    fn line(&mut self, what: &str, is_wanted: impl Fn(&str) -> bool) -> String {
+        loop {
+            let line = self.lines.recv_timeout(DEADLINE);
+            let line = line.unwrap_or_else(|error| panic!("no {what} ({error}) behind {:#?}", self.lines_seen));
+            self.lines_seen.push(line.clone());
+            if is_wanted(&line) {
+                return line;
+            }
+        }
+    }
+
+    /// Waits for its end and that of all who share its output; it must be a good one.
+    fn pass(&mut self) {
+        loop {
+            match self.lines.recv_timeout(DEADLINE) {
+                Ok(line) => self.lines_seen.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("no end behind {:#?}", self.lines_seen),
+            }
+        }
+        let status = self.child.wait().unwrap();
+        self.is_over = true;
+        assert!(status.success(), "{status} behind {:#?}", self.lines_seen);
+    }
+
+    /// Sends a signal to it and to what it has started.
+    fn signal(&self, name: &str) {
+        let command = format!("kill -{name} -{}", self.child.id());
+        let _ = Command::new("sh").args(["-c", &command]).stderr(Stdio::null()).status();
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Once it has been waited for, its number may be another's.
+        if !self.is_over {
+            self.signal("KILL");
+            let _ = self.child.wait();
+        }
+    }
+}
