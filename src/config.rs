@@ -19,6 +19,7 @@ use crate::ingest::Plan;
 use crate::ring::Limits;
 use crate::session::binance::BinanceLimits;
 use crate::session::heartbeat::HeartbeatLimits;
+use crate::session::rate::RateLimits;
 use crate::session::upbit::UpbitLimits;
 
 /// Flags of `serve`, and the members of its configuration file. What is absent has its default.
@@ -91,6 +92,19 @@ pub struct RawConfig {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     #[serde(default, deserialize_with = "duration")]
     pub pong_timeout: Option<Duration>,
+    /// Binance: messages a client may send a second in the long run, 0 for any number. [default: 5]
+    #[arg(long, value_name = "N")]
+    pub message_rate: Option<u32>,
+    /// Binance: messages a client may send at once. [default: 20]
+    #[arg(long, value_name = "N")]
+    pub message_burst: Option<u32>,
+    /// Binance: time after which a connection ends, 0s for never. [default: 24h]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[serde(default, deserialize_with = "duration")]
+    pub connection_lifetime: Option<Duration>,
+    /// Binance: connections from one IP address within 5 minutes, 0 for any number. [default: 300]
+    #[arg(long, value_name = "N")]
+    pub attempts_max: Option<u32>,
     /// Upbit: time without data in either direction after which a connection is dropped, 0s for never.
     /// [default: 120s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
@@ -157,6 +171,8 @@ pub struct Config {
     pub message_bytes_max: usize,
     /// For clients of Binance.
     pub binance: BinanceLimits,
+    /// Connections from one IP address within 5 minutes, for clients of Binance; 0 for any number.
+    pub attempts_max: u32,
     /// For clients of Upbit.
     pub upbit: UpbitLimits,
 }
@@ -188,7 +204,7 @@ impl RawConfig {
         either!(
             listen speed repeat wait_for_clients exit_at_end writers pin ring_ticks ring_levels history_ticks
             backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max streams_max ping_interval
-            pong_timeout idle_timeout log
+            message_rate message_burst connection_lifetime attempts_max pong_timeout idle_timeout log
         )
     }
 
@@ -242,7 +258,13 @@ impl RawConfig {
                     ping_interval_ms: millis(self.ping_interval, 20),
                     pong_timeout_ms: millis(self.pong_timeout, 60),
                 },
+                rate: RateLimits {
+                    per_second: self.message_rate.unwrap_or(5),
+                    burst: self.message_burst.unwrap_or(20),
+                },
+                lifetime_ms: millis(self.connection_lifetime, 86_400),
             },
+            attempts_max: self.attempts_max.unwrap_or(300),
             upbit: UpbitLimits { idle_timeout_ms: millis(self.idle_timeout, 120) },
         })
     }

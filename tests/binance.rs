@@ -115,7 +115,7 @@ fn item_13_an_address_of_1024_names_upgrades() {
 
 #[test]
 fn item_14_to_18_answers_carry_the_id_as_it_came() {
-    let server = Server::start(&[]);
+    let server = Server::start(&["--message-rate", "0"]);
     for target in ["/ws", "/stream"] {
         let mut client = Client::open(&server, target);
         for id in [
@@ -304,6 +304,78 @@ fn item_46_a_clients_ping_is_answered_with_its_payload() {
     client.send(9, b"are you there");
     let frame = client.next_event();
     assert_eq!((frame.opcode, frame.payload.as_slice()), (10, &b"are you there"[..]));
+}
+
+#[test]
+fn item_47_48_too_many_messages_end_the_connection() {
+    let server = Server::start(&[]);
+    let list = r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#;
+    let mut client = Client::open(&server, "/ws");
+    for _ in 0..14 {
+        client.say(list);
+    }
+    for _ in 0..14 {
+        assert_eq!(client.next_event().text(), r#"{"result":[],"id":1}"#);
+    }
+    let mut client = Client::open(&server, "/ws");
+    for number in 0..30 {
+        // Pings and pongs count as well.
+        client.send([1, 9, 10][number % 3], if number % 3 == 0 { list.as_bytes() } else { b"" });
+    }
+    let close = std::iter::from_fn(|| client.next()).find(|frame| frame.opcode == 8).expect("a close frame");
+    assert_eq!(close.close(), (1008, "Too many requests"));
+    let server = Server::start(&["--message-rate", "0"]);
+    let mut client = Client::open(&server, "/ws");
+    for _ in 0..200 {
+        client.ask(list);
+    }
+}
+
+#[test]
+fn item_49_a_connection_ends_when_its_lifetime_is_over() {
+    let server = Server::start(&["--connection-lifetime", "1s"]);
+    let begun = std::time::Instant::now();
+    let mut client = Client::open(&server, "/ws/btcusdt@bookTicker");
+    let close = std::iter::from_fn(|| client.next()).find(|frame| frame.opcode == 8).expect("a close frame");
+    assert_eq!(close.close(), (1001, "Connection lifetime reached"));
+    assert!((0.9..4.0).contains(&begun.elapsed().as_secs_f64()), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn item_50_shutdown_is_announced_in_the_form_of_the_connection() {
+    let server = Server::start(&[]);
+    let mut clients = [
+        Client::open(&server, "/ws/btcusdt@trade"),
+        Client::open(&server, "/stream"),
+        Client::open(&server, "/ws?timeUnit=MICROSECOND"),
+    ];
+    for client in &mut clients {
+        client.ask(r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#);
+    }
+    server.signal("TERM");
+    for (client, (head, tail, digits)) in clients.iter_mut().zip([
+        (r#"{"e":"serverShutdown","E":"#, "}", 13),
+        (r#"{"stream":"!serverShutdown","data":{"e":"serverShutdown","E":"#, "}}", 13),
+        (r#"{"e":"serverShutdown","E":"#, "}", 16),
+    ]) {
+        let notice = std::iter::from_fn(|| client.next()).find(|frame| frame.text().contains("serverShutdown"));
+        let notice = notice.expect("a notice").text().to_owned();
+        let time =
+            notice.strip_prefix(head).and_then(|rest| rest.strip_suffix(tail)).unwrap_or_else(|| panic!("{notice}"));
+        assert_eq!(time.len(), digits);
+        assert_eq!(client.next_event().close(), (1001, "Server shutdown"));
+    }
+}
+
+#[test]
+fn item_51_one_connection_too_many_is_refused_before_the_upgrade() {
+    let server = Server::start(&["--attempts-max", "3", "--writers", "2"]);
+    let _clients: Vec<Client> = (0..3).map(|_| Client::open(&server, "/ws")).collect();
+    let head = Client::try_open(server.address, "/stream").err().expect("no upgrade");
+    assert!(head.starts_with("HTTP/1.1 429") && head.to_ascii_lowercase().contains("retry-after: "), "{head}");
+    Client::try_open(server.address, "/websocket/v1").expect("Upbit's clients are not counted");
+    let server = Server::start(&["--attempts-max", "0"]);
+    let _clients: Vec<Client> = (0..310).map(|_| Client::open(&server, "/ws")).collect();
 }
 
 #[test]

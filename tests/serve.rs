@@ -140,6 +140,7 @@ fn without_exit_at_end_the_server_stays_when_its_tape_has_ended() {
     let mut client = Client::open(&server, "/ws");
     assert_eq!(client.ask(r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#), r#"{"result":[],"id":1}"#);
     server.signal("TERM");
+    assert!(client.next_event().text().contains("serverShutdown"));
     assert_eq!(client.next_event().close().0, 1001);
 }
 

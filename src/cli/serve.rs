@@ -37,19 +37,20 @@ impl Serve {
         };
         start_log(raw.log.as_deref().unwrap_or("warn"))?;
         let config = raw.check()?;
-        let server = Server::start(config.clone())?;
-        let mut stdout = std::io::stdout().lock();
-        // Whoever started it may not want to read; that is no reason not to serve.
-        let _ = stdout.write_all(greeting(&config, &server).as_bytes()).and_then(|()| stdout.flush());
-        drop(stdout);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(until_over(server))
+        runtime.block_on(until_over(config))
     }
 }
 
-async fn until_over(mut server: Server) -> anyhow::Result<()> {
+async fn until_over(config: Config) -> anyhow::Result<()> {
+    // Whoever sees the greeting may send a signal, so both are listened for before anything is said.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut server = Server::start(config.clone())?;
+    let mut stdout = std::io::stdout().lock();
+    // Whoever started it may not want to read; that is no reason not to serve.
+    let _ = stdout.write_all(greeting(&config, &server).as_bytes()).and_then(|()| stdout.flush());
+    drop(stdout);
     tokio::select! {
         ended = server.ended() => return Ok(ended?),
         _ = interrupt.recv() => {}

@@ -80,6 +80,10 @@ impl Close {
     pub const NOT_UTF8: Close = Close { code: 1007, reason: "Not UTF-8" };
     /// A request against the rules of the venue.
     pub const INVALID_REQUEST: Close = Close { code: 1008, reason: "Invalid request" };
+    /// More messages than a client may send.
+    pub const TOO_MANY_REQUESTS: Close = Close { code: 1008, reason: "Too many requests" };
+    /// The connection has lasted as long as one may.
+    pub const LIFETIME: Close = Close { code: 1001, reason: "Connection lifetime reached" };
     /// No answer to a ping.
     pub const PONG_TIMEOUT: Close = Close { code: 1008, reason: "Pong timeout" };
     /// The client does not take what it subscribed to; it may come back.

@@ -1,5 +1,6 @@
 //! Connections as they come: accepted, and spoken to in HTTP.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -27,11 +28,11 @@ pub(crate) async fn accept(core: Rc<Core>, listener: std::net::TcpListener) {
     loop {
         match listener.accept().await {
             Ok((stream, _)) if core.fanout.borrow().sessions() >= core.shared.config.connections_max => drop(stream),
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 counts.connections.add(1);
                 // Market data in small frames: waiting to fill a packet would only delay it.
                 let _ = stream.set_nodelay(true);
-                spawn_local(serve(Rc::clone(&core), stream));
+                spawn_local(serve(Rc::clone(&core), stream, peer.ip()));
             }
             Err(error) => {
                 // Out of descriptors, most likely: accepting again at once would only spin.
@@ -43,10 +44,10 @@ pub(crate) async fn accept(core: Rc<Core>, listener: std::net::TcpListener) {
 }
 
 /// Speaks HTTP on a new connection; an upgrade takes it out of HTTP's hands.
-async fn serve(core: Rc<Core>, stream: TcpStream) {
+async fn serve(core: Rc<Core>, stream: TcpStream, peer: IpAddr) {
     let service = service_fn(move |request| {
         let core = Rc::clone(&core);
-        async move { Ok::<_, std::convert::Infallible>(http::respond(&core, request)) }
+        async move { Ok::<_, std::convert::Infallible>(http::respond(&core, request, peer)) }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

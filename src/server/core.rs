@@ -11,7 +11,6 @@ use tokio::task::spawn_local;
 
 use crate::fanout::Fanout;
 use crate::fanout::OutletId;
-use crate::protocol::websocket::Close;
 use crate::server::Shared;
 use crate::server::client::{Client, Socket};
 use crate::session::{Effects, End};
@@ -81,14 +80,15 @@ impl Core {
         }
     }
 
-    /// Sends each client a close frame; nobody new is let in from here on.
-    pub(crate) fn close_all(self: &Rc<Self>, close: impl Fn(&Client) -> Close) {
+    /// Ends every session in the way given; nobody new is let in from here on.
+    pub(crate) fn end_all(self: &Rc<Self>, end: impl Fn(&Client, &mut Effects)) {
         self.is_stopping.set(true);
         let clients: Vec<Rc<Client>> = self.clients.borrow().iter().map(|(_, client)| Rc::clone(client)).collect();
         for client in clients {
-            self.fanout.borrow_mut().close(client.id, close(&client));
+            let mut effects = Effects::default();
+            end(&client, &mut effects);
+            self.apply(&client, effects);
         }
-        self.drain_blocked();
     }
 }
 

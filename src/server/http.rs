@@ -1,11 +1,13 @@
 //! HTTP: which address leads where.
 
+use std::net::IpAddr;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, UPGRADE};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustc_hash::FxHashSet;
@@ -24,7 +26,7 @@ use crate::venue::binance::address::Address;
 const PAGE: &str = include_str!("page.html");
 
 /// Answers one request.
-pub(crate) fn respond(core: &Rc<Core>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+pub(crate) fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: IpAddr) -> Response<Full<Bytes>> {
     core.shared.metrics.cores[core.index].http_requests.add(1);
     let path = request.uri().path();
     if path == "/websocket/v1" {
@@ -33,6 +35,11 @@ pub(crate) fn respond(core: &Rc<Core>, request: Request<Incoming>) -> Response<F
     }
     match Address::parse(path, request.uri().query()) {
         Some(Ok(address)) => {
+            if fastwebsockets::upgrade::is_upgrade_request(&request)
+                && let Err(wait) = core.shared.attempts.count(peer, Instant::now())
+            {
+                return too_many_attempts(wait);
+            }
             let session = BinanceSession::new(address, core.shared.config.binance, core.now_ms());
             return upgrade(core, request, Session::Binance(session));
         }
@@ -63,6 +70,13 @@ fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Respo
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+fn too_many_attempts(wait: Duration) -> Response<Full<Bytes>> {
+    let body = r#"{"code":-1003,"msg":"Too many connection attempts from this address."}"#;
+    let mut response = text(StatusCode::TOO_MANY_REQUESTS, "application/json", body);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
     response
 }
 

@@ -9,6 +9,7 @@
 //! Nothing is shared between the threads but the ring and a few counters.
 
 mod accept;
+mod attempts;
 mod client;
 mod core;
 mod http;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc};
@@ -32,6 +34,10 @@ use crate::feed::preview::Preview;
 use crate::ingest::{Control, Ingest};
 use crate::metrics::Metrics;
 use crate::ring;
+use crate::server::attempts::{AttemptLimits, Attempts};
+
+/// The time that attempts to connect are counted over.
+const ATTEMPTS_WINDOW: Duration = Duration::from_secs(300);
 
 /// Why a server does not start.
 #[derive(Debug, Error)]
@@ -72,6 +78,7 @@ pub(crate) struct Shared {
     pub(crate) control: Arc<Control>,
     pub(crate) feed_name: String,
     pub(crate) preview: Preview,
+    pub(crate) attempts: Attempts,
 }
 
 /// A server that runs.
@@ -140,6 +147,7 @@ impl Server {
             control: Arc::clone(&control),
             feed_name: names.join(" + "),
             preview,
+            attempts: Attempts::new(AttemptLimits { attempts_max: config.attempts_max, window: ATTEMPTS_WINDOW }),
             config,
         });
         let (send_ended, ended) = mpsc::unbounded_channel();

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::task::{LocalSet, spawn_local, yield_now};
 
@@ -16,7 +16,6 @@ use crate::market::tick::{Level, Tick};
 use crate::protocol::websocket::Close;
 use crate::ring::Reader;
 use crate::server::accept::accept;
-use crate::server::client::Client;
 use crate::server::core::Core;
 use crate::server::{Bell, Shared};
 use crate::session::Effects;
@@ -119,12 +118,13 @@ async fn after_the_end(core: &Rc<Core>, bell: &Bell) {
         let _ = tokio::time::timeout(LOOK_AFTER_EVERY, core.drained.notified()).await;
         core.fanout.borrow_mut().set_now(core.now_ms());
     }
-    core.close_all(|_| Close::END_OF_TAPE);
+    core.end_all(|_, effects| effects.close(Close::END_OF_TAPE));
 }
 
-/// Closes whoever is still there and waits until they have gone, for as long as a close may take.
+/// Tells whoever is still there that it is over, and waits until they have gone, for as long as a close may take.
 async fn finish(core: &Rc<Core>) {
-    core.close_all(|client| client.session.borrow().shutdown());
+    let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos() as i64);
+    core.end_all(|client, effects| client.session.borrow_mut().on_shutdown(unix_ns, effects));
     let deadline = core.now_ms() + CLOSE_GRACE_MS + 500;
     while core.fanout.borrow().sessions() > 0 && core.now_ms() < deadline {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -138,7 +138,7 @@ async fn look_after(core: Rc<Core>) {
     loop {
         clock.tick().await;
         let now_ms = core.now_ms();
-        let clients: Vec<Rc<Client>> = core.clients.borrow().iter().map(|(_, client)| Rc::clone(client)).collect();
+        let clients: Vec<Rc<_>> = core.clients.borrow().iter().map(|(_, client)| Rc::clone(client)).collect();
         for client in clients {
             let mut effects = Effects::default();
             let routed = core.fanout.borrow().outlet(client.id).routed;

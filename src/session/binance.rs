@@ -13,6 +13,7 @@ use crate::fanout::frame::Form;
 use crate::fanout::routes::Want;
 use crate::protocol::websocket::{Close, Opcode};
 use crate::session::heartbeat::{Beat, Heartbeat, HeartbeatLimits};
+use crate::session::rate::{Rate, RateLimits};
 use crate::session::{Effects, Incoming};
 use crate::venue::binance::address::Address;
 use crate::venue::binance::request::{Id, Refusal, Request, answer};
@@ -25,6 +26,10 @@ pub struct BinanceLimits {
     pub streams_max: usize,
     /// Pings.
     pub heartbeat: HeartbeatLimits,
+    /// Messages from the client, pings and pongs included.
+    pub rate: RateLimits,
+    /// Milliseconds after which the connection ends; 0 for never.
+    pub lifetime_ms: u64,
 }
 
 /// A client of Binance's streams.
@@ -36,6 +41,8 @@ pub struct BinanceSession {
     unit: TimeUnit,
     limits: BinanceLimits,
     heartbeat: Heartbeat,
+    rate: Rate,
+    opened_ms: u64,
 }
 
 impl BinanceSession {
@@ -48,6 +55,8 @@ impl BinanceSession {
             unit: address.unit,
             limits,
             heartbeat: Heartbeat::new(limits.heartbeat, now_ms),
+            rate: Rate::new(limits.rate, now_ms),
+            opened_ms: now_ms,
         };
         session.add(&address.names);
         session
@@ -62,6 +71,9 @@ impl BinanceSession {
 
     /// Something has come from the client.
     pub fn on_message(&mut self, message: Incoming<'_>, now_ms: u64, effects: &mut Effects) {
+        if !self.rate.take(now_ms) {
+            return effects.close(Close::TOO_MANY_REQUESTS);
+        }
         match message {
             Incoming::Text(text) => match Request::parse(text.as_bytes()) {
                 Ok((id, request)) => self.carry_out(&id, request, effects),
@@ -81,6 +93,17 @@ impl BinanceSession {
             Beat::Ping(payload) => effects.send(Opcode::Ping, payload.to_string().as_bytes()),
             Beat::Lost => effects.close(Close::PONG_TIMEOUT),
         }
+        if self.limits.lifetime_ms > 0 && now_ms >= self.opened_ms + self.limits.lifetime_ms {
+            effects.close(Close::LIFETIME);
+        }
+    }
+
+    /// The server stops: an event that nobody subscribes to, wrapped or not as all others now are, then the end.
+    pub fn on_shutdown(&mut self, unix_ns: i64, effects: &mut Effects) {
+        let event = format!(r#"{{"e":"serverShutdown","E":{}}}"#, self.unit.of(unix_ns));
+        let text = if self.combined { format!(r#"{{"stream":"!serverShutdown","data":{event}}}"#) } else { event };
+        effects.send(Opcode::Text, text.as_bytes());
+        effects.close(Close::GOING_AWAY);
     }
 
     fn carry_out(&mut self, id: &Id, request: Request, effects: &mut Effects) {
@@ -150,6 +173,8 @@ mod tests {
     const LIMITS: BinanceLimits = BinanceLimits {
         streams_max: 4,
         heartbeat: HeartbeatLimits { ping_interval_ms: 20_000, pong_timeout_ms: 60_000 },
+        rate: RateLimits { per_second: 0, burst: 0 },
+        lifetime_ms: 0,
     };
 
     fn ask(session: &mut BinanceSession, text: &str) -> Effects {

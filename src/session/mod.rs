@@ -5,6 +5,7 @@
 
 pub mod binance;
 pub mod heartbeat;
+pub mod rate;
 pub mod upbit;
 
 use crate::fanout::backlog::{Batch, Mark};
@@ -95,11 +96,11 @@ impl Session {
         }
     }
 
-    /// The close frame that fits when the server stops.
-    pub fn shutdown(&self) -> Close {
+    /// The server stops: what the client is told, and the end.
+    pub fn on_shutdown(&mut self, unix_ns: i64, effects: &mut Effects) {
         match self {
-            Session::Binance(_) => Close::GOING_AWAY,
-            Session::Upbit(_) => Close::SERVICE_RESTART,
+            Session::Binance(session) => session.on_shutdown(unix_ns, effects),
+            Session::Upbit(_) => effects.close(Close::SERVICE_RESTART),
         }
     }
 }
