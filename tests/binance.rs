@@ -399,3 +399,63 @@ fn hostile_frames_end_one_connection_and_nothing_else() {
     assert_eq!(client.next_event().close().0, 1009);
     assert_eq!(witness.next_event().opcode, 1);
 }
+
+/// A key in the form of an exchange's.
+const KEY: &str = "X-MBX-APIKEY: 0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01\r\n";
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn i64_at(bytes: &[u8], at: usize) -> i64 {
+    i64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())
+}
+
+#[test]
+fn item_70_binary_streams_ask_for_a_key() {
+    let server = Server::start(&[]);
+    let refusal = |headers| Client::try_open_with(server.address, "/sbe/ws", headers).err().expect("no upgrade");
+    assert!(refusal("").starts_with("HTTP/1.1 400"));
+    assert!(refusal("X-MBX-APIKEY: short\r\n").starts_with("HTTP/1.1 401"));
+    for target in ["/sbe/ws/btcusdt@trade", "/sbe/stream?streams=btcusdt@trade"] {
+        Client::try_open_with(server.address, target, KEY).expect("an upgrade");
+    }
+}
+
+#[test]
+fn item_71_73_binary_events_stand_beside_answers_in_json() {
+    let server = Server::start(&[]);
+    let mut client = Client::try_open_with(server.address, "/sbe/stream", KEY).expect("an upgrade");
+    let names = r#""btcusdt@trade","btcusdt@bestBidAsk","btcusdt@depth","btcusdt@ticker""#;
+    let answer = client.ask(&format!(r#"{{"method":"SUBSCRIBE","params":[{names}],"id":1}}"#));
+    assert_eq!(answer, r#"{"result":null,"id":1}"#);
+    let mut seen = std::collections::BTreeMap::<u16, usize>::new();
+    let mut last_id = None;
+    while seen.len() < 3 || seen[&10_003] < 5 {
+        let frame = client.next_event();
+        assert_eq!(frame.opcode, 2);
+        let bytes = &frame.payload;
+        assert_eq!((u16_at(bytes, 4), u16_at(bytes, 6)), (1, 0), "schema and version");
+        assert!(bytes.ends_with(b"\x07BTCUSDT"));
+        *seen.entry(u16_at(bytes, 2)).or_default() += 1;
+        let block = usize::from(u16_at(bytes, 0));
+        assert!((1_700_000_000_000_000..2_000_000_000_000_000).contains(&i64_at(bytes, 8)), "microseconds");
+        match u16_at(bytes, 2) {
+            10_000 => assert_eq!((block, u16_at(bytes, 26), bytes.len()), (18, 25, 8 + 18 + 6 + 25 + 8)),
+            10_001 => {
+                assert_eq!((block, bytes.len()), (50, 66));
+                assert!(i64_at(bytes, 26) < i64_at(bytes, 42), "the bid is below the ask");
+            }
+            10_003 => {
+                let (first, last) = (i64_at(bytes, 16), i64_at(bytes, 24));
+                assert!(last_id.is_none_or(|before| first == before + 1), "{last_id:?}, then {first}");
+                last_id = Some(last);
+                let bids = usize::from(u16_at(bytes, 36));
+                assert_eq!((block, u16_at(bytes, 34)), (26, 16));
+                let asks = usize::from(u16_at(bytes, 40 + bids * 16));
+                assert_eq!(bytes.len(), 8 + 26 + 4 + 4 + (bids + asks) * 16 + 8);
+            }
+            other => panic!("template {other}"),
+        }
+    }
+}

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use crate::market::symbol::Venue;
 use crate::market::tick::{Level, Tick};
 use crate::protocol::websocket::{HEADER_BYTES_MAX, Opcode, frame_in_place};
+use crate::venue::binance::sbe::Places;
 use crate::venue::binance::{self, TimeUnit};
 use crate::venue::upbit::json::StreamType;
 use crate::venue::upbit::{self, Format};
@@ -19,6 +20,8 @@ pub enum Form {
         /// The name the client subscribed with, for events in the wrapper of a combined stream; `None` for bare ones.
         wrapper: Option<Rc<str>>,
     },
+    /// Binance's binary encoding in binary frames.
+    BinanceSbe,
     /// Upbit's JSON in binary frames.
     Upbit {
         /// Long or short keys, lists or not.
@@ -32,7 +35,7 @@ impl Form {
     /// Whose streams can look like this.
     pub fn venue(&self) -> Venue {
         match self {
-            Form::Binance { .. } => Venue::Binance,
+            Form::Binance { .. } | Form::BinanceSbe => Venue::Binance,
             Form::Upbit { .. } => Venue::Upbit,
         }
     }
@@ -43,6 +46,8 @@ impl Form {
 pub struct Frame {
     buffer: Vec<u8>,
     start: usize,
+    /// Decimal places by symbol, for the binary encoding.
+    places: Vec<Places>,
 }
 
 impl Frame {
@@ -75,6 +80,17 @@ impl Frame {
                     self.buffer.push(b'}');
                 }
                 Opcode::Text
+            }
+            Form::BinanceSbe => {
+                let index = tick.symbol.index();
+                if self.places.len() <= index {
+                    self.places.resize(index + 1, Places::default());
+                }
+                let places = &mut self.places[index];
+                if !binance::sbe::write_message(tick, levels, symbol, places, &mut self.buffer) {
+                    return false;
+                }
+                Opcode::Binary
             }
             Form::Upbit { format, units } => {
                 let levels = &levels[..levels.len().min(usize::from(*units) * 2)];

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, UPGRADE};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, UPGRADE};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustc_hash::FxHashSet;
@@ -21,6 +21,7 @@ use crate::server::read::run_session;
 use crate::session::Session;
 use crate::session::binance::BinanceSession;
 use crate::session::upbit::UpbitSession;
+use crate::venue::binance::Encoding;
 use crate::venue::binance::address::Address;
 
 const PAGE: &str = include_str!("page.html");
@@ -33,12 +34,18 @@ pub(crate) fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: IpAddr)
         let session = Session::Upbit(UpbitSession::new(core.shared.config.upbit, core.now_ms()));
         return upgrade(core, request, session);
     }
-    match Address::parse(path, request.uri().query()) {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
+    match Address::parse(host, path, request.uri().query()) {
         Some(Ok(address)) => {
             if fastwebsockets::upgrade::is_upgrade_request(&request)
                 && let Err(wait) = core.shared.attempts.count(peer, Instant::now())
             {
                 return too_many_attempts(wait);
+            }
+            if address.encoding == Encoding::Sbe
+                && let Some(refusal) = check_key(&request)
+            {
+                return refusal;
             }
             let session = BinanceSession::new(address, core.shared.config.binance, core.now_ms());
             return upgrade(core, request, Session::Binance(session));
@@ -71,6 +78,18 @@ fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Respo
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// Binary streams ask for an API key, though it need not be anybody's here: one of an exchange is 64 letters and digits.
+fn check_key(request: &Request<Incoming>) -> Option<Response<Full<Bytes>>> {
+    let Some(key) = request.headers().get("x-mbx-apikey") else {
+        return Some(text(StatusCode::BAD_REQUEST, "text/plain", "No X-MBX-APIKEY header"));
+    };
+    let is_key = key.len() == 64 && key.as_bytes().iter().all(u8::is_ascii_alphanumeric);
+    (!is_key).then(|| {
+        let body = r#"{"code":-2014,"msg":"API-key format invalid."}"#;
+        text(StatusCode::UNAUTHORIZED, "application/json", body)
+    })
 }
 
 fn too_many_attempts(wait: Duration) -> Response<Full<Bytes>> {

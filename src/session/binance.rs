@@ -17,7 +17,7 @@ use crate::session::rate::{Rate, RateLimits};
 use crate::session::{Effects, Incoming};
 use crate::venue::binance::address::Address;
 use crate::venue::binance::request::{Id, Refusal, Request, answer};
-use crate::venue::binance::{TimeUnit, stream};
+use crate::venue::binance::{Encoding, TimeUnit, stream};
 
 /// The limits of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -39,6 +39,7 @@ pub struct BinanceSession {
     known: FxHashSet<Rc<str>>,
     combined: bool,
     unit: TimeUnit,
+    encoding: Encoding,
     limits: BinanceLimits,
     heartbeat: Heartbeat,
     rate: Rate,
@@ -53,6 +54,7 @@ impl BinanceSession {
             known: FxHashSet::default(),
             combined: address.combined,
             unit: address.unit,
+            encoding: address.encoding,
             limits,
             heartbeat: Heartbeat::new(limits.heartbeat, now_ms),
             rate: Rate::new(limits.rate, now_ms),
@@ -150,9 +152,13 @@ impl BinanceSession {
     /// What the names lead to, in the present form.
     fn wants(&self) -> Vec<Want> {
         let want = |name: &Rc<str>| {
-            let (symbol, channel) = stream::parse(name)?;
-            let wrapper = self.combined.then(|| Rc::clone(name));
-            Some(Want { symbol, channel, form: Form::Binance { unit: self.unit, wrapper } })
+            let (symbol, channel) = stream::parse(name, self.encoding)?;
+            let form = match self.encoding {
+                Encoding::Json => Form::Binance { unit: self.unit, wrapper: self.combined.then(|| Rc::clone(name)) },
+                // Template and symbol tell binary events apart; there is no wrapper.
+                Encoding::Sbe => Form::BinanceSbe,
+            };
+            Some(Want { symbol, channel, form })
         };
         self.names.iter().filter_map(want).collect()
     }

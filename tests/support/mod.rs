@@ -142,11 +142,16 @@ impl Client {
 
     /// The head of the answer where it is no upgrade.
     pub fn try_open(address: SocketAddr, target: &str) -> Result<Client, String> {
+        Self::try_open_with(address, target, "")
+    }
+
+    /// The same with more headers, each with its line's end.
+    pub fn try_open_with(address: SocketAddr, target: &str, headers: &str) -> Result<Client, String> {
         let mut stream = connect(address);
         write!(
             stream,
             "GET {target} HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{headers}\r\n"
         )
         .expect("the request goes out");
         let mut reader = BufReader::with_capacity(1 << 16, stream);

@@ -6,7 +6,7 @@
 
 use thiserror::Error;
 
-use crate::venue::binance::{TimeUnit, stream};
+use crate::venue::binance::{Encoding, TimeUnit, stream};
 
 /// What a connection's address asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,16 @@ pub struct Address {
     pub combined: bool,
     /// The unit of times.
     pub unit: TimeUnit,
+    /// How events are written.
+    pub encoding: Encoding,
 }
+
+/// Where the binary streams are: `/sbe/ws/…`, `/sbe/stream?…`. The exchange has them on a host of their own, so a
+/// request to a host that begins with [`SBE_HOST`] means the same.
+pub const SBE_PREFIX: &str = "/sbe";
+
+/// Beginning of the names of hosts that serve binary streams.
+pub const SBE_HOST: &str = "stream-sbe";
 
 /// Why an address is refused, before any upgrade, with HTTP 400.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -45,14 +54,20 @@ impl AddressError {
 }
 
 impl Address {
-    /// Reads path and query as they stand in the request; `None` for a path that is no stream's.
-    pub fn parse(path: &str, query: Option<&str>) -> Option<Result<Address, AddressError>> {
+    /// Reads host, path and query as they stand in the request; `None` for a path that is no stream's.
+    pub fn parse(host: &str, path: &str, query: Option<&str>) -> Option<Result<Address, AddressError>> {
+        let (encoding, path) = match path.strip_prefix(SBE_PREFIX) {
+            Some(path) => (Encoding::Sbe, path),
+            None if host.starts_with(SBE_HOST) => (Encoding::Sbe, path),
+            None => (Encoding::Json, path),
+        };
         let (combined, list) = match path {
             "/stream" => (true, parameter(query, "streams").unwrap_or("")),
             "/ws" => (false, ""),
             path => (false, path.strip_prefix("/ws/")?),
         };
-        Some(Self::of(combined, list, parameter(query, "timeUnit")))
+        let address = Self::of(combined, list, parameter(query, "timeUnit"));
+        Some(address.map(|address| Address { encoding, ..address }))
     }
 
     fn of(combined: bool, list: &str, unit: Option<&str>) -> Result<Address, AddressError> {
@@ -68,7 +83,7 @@ impl Address {
         let names: Vec<String> = list.split('/').filter(|name| !name.is_empty()).map(str::to_owned).collect();
         match names.iter().find(|name| !stream::is_well_formed(name)) {
             Some(name) => Err(AddressError::Name(name.clone())),
-            None => Ok(Address { names, combined, unit }),
+            None => Ok(Address { names, combined, unit, encoding: Encoding::default() }),
         }
     }
 }
@@ -102,8 +117,8 @@ mod tests {
 
     fn parse(target: &str) -> Option<Result<Address, AddressError>> {
         match target.split_once('?') {
-            Some((path, query)) => Address::parse(path, Some(query)),
-            None => Address::parse(target, None),
+            Some((path, query)) => Address::parse("127.0.0.1", path, Some(query)),
+            None => Address::parse("127.0.0.1", target, None),
         }
     }
 
@@ -137,6 +152,14 @@ mod tests {
             assert_eq!(ok(target).unit, TimeUnit::Microseconds, "{target}");
             assert_eq!(ok(target).names, ["a@trade"], "{target}");
         }
+    }
+
+    #[test]
+    fn binary_streams_have_a_prefix_or_a_host_of_their_own() {
+        let encoding = |host, path| Address::parse(host, path, None).unwrap().unwrap().encoding;
+        assert_eq!(encoding("127.0.0.1:9400", "/sbe/ws/a@trade"), Encoding::Sbe);
+        assert_eq!(encoding("stream-sbe.local:9400", "/stream"), Encoding::Sbe);
+        assert_eq!(encoding("stream.local", "/stream"), Encoding::Json);
     }
 
     #[test]

@@ -342,7 +342,7 @@ fn mini_ticker(event: &Members<'_, '_>) -> Result<Kind, Rejected> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::venue::binance::{TimeUnit, json};
+    use crate::venue::binance::{Encoding, TimeUnit, json};
     use proptest::prelude::*;
 
     fn decode(message: &str) -> Result<(Tick, Vec<Level>), Rejected> {
@@ -399,7 +399,7 @@ mod tests {
                 assert!(json::write_payload(&tick, &levels, "BTCUSDT", TimeUnit::Milliseconds, &mut out));
                 assert_eq!(String::from_utf8(out).unwrap(), payload);
             }
-            let channel = stream::parse(stream).unwrap().1;
+            let channel = stream::parse(stream, Encoding::Json).unwrap().1;
             assert_eq!(decode(&wrapped).unwrap().0.channel, channel);
         }
     }

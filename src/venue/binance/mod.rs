@@ -6,6 +6,7 @@ pub mod address;
 pub mod decode;
 pub mod json;
 pub mod request;
+pub mod sbe;
 pub mod stream;
 
 /// The unit of every time in a connection's payloads; chosen in the address, fixed for its life.
@@ -16,6 +17,16 @@ pub enum TimeUnit {
     Milliseconds,
     /// 16 digits nowadays.
     Microseconds,
+}
+
+/// How a connection's events are written; chosen by where it connects, fixed for its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Encoding {
+    /// JSON in text frames.
+    #[default]
+    Json,
+    /// The binary encoding of [`sbe`], in binary frames.
+    Sbe,
 }
 
 impl TimeUnit {

@@ -5,6 +5,7 @@
 
 use crate::market::channel::{Channel, Interval, Pace};
 use crate::market::symbol::Name;
+use crate::venue::binance::Encoding;
 
 /// Whether a name is well formed: an optional `!`, then one to four non-empty segments between `@`, of letters of any
 /// script, digits and `_ - . : +`.
@@ -18,12 +19,26 @@ pub fn is_well_formed(name: &str) -> bool {
 }
 
 /// The symbol, as payloads spell it, and the channel of a name; `None` for one that this server has no data for.
-pub fn parse(name: &str) -> Option<(Name, Channel)> {
+pub fn parse(name: &str, encoding: Encoding) -> Option<(Name, Channel)> {
     let (symbol, kind) = name.split_once('@')?;
     if symbol.bytes().any(|b| b.is_ascii_uppercase()) {
         return None;
     }
-    Some((Name::new(&symbol.to_ascii_uppercase())?, channel(kind)?))
+    let channel = match encoding {
+        Encoding::Json => channel(kind)?,
+        Encoding::Sbe => binary_channel(kind)?,
+    };
+    Some((Name::new(&symbol.to_ascii_uppercase())?, channel))
+}
+
+/// The binary streams have names of their own, and only these. Changes of the book come at the finest pace there is.
+fn binary_channel(kind: &str) -> Option<Channel> {
+    match kind {
+        "trade" => Some(Channel::Trade),
+        "bestBidAsk" => Some(Channel::BookTicker),
+        "depth" => Some(Channel::Depth(Pace::Ms100)),
+        _ => None,
+    }
 }
 
 /// The channel of the part of a name behind the symbol.
@@ -90,7 +105,7 @@ mod tests {
 
     #[test]
     fn names_lead_to_their_streams() {
-        let parsed = |name| parse(name).map(|(symbol, channel)| (symbol.as_str().to_owned(), channel));
+        let parsed = |name| parse(name, Encoding::Json).map(|(symbol, channel)| (symbol.as_str().to_owned(), channel));
         assert_eq!(parsed("btcusdt@depth@100ms"), Some(("BTCUSDT".into(), Channel::Depth(Pace::Ms100))));
         assert_eq!(parsed("btcusdt@kline_1M"), Some(("BTCUSDT".into(), Channel::Kline(Interval::Mo1))));
         assert_eq!(parsed("币usdt@trade"), Some(("币USDT".into(), Channel::Trade)));
@@ -103,7 +118,7 @@ mod tests {
         #[test]
         fn parsed_names_are_well_formed_and_come_back(name in "[a-z0-9_]{1,20}@(trade|aggTrade|depth@100ms|depth|bookTicker|ticker|miniTicker|kline_(1s|1m|1M|8h|1w))") {
             prop_assert!(is_well_formed(&name));
-            let (symbol, channel) = parse(&name).unwrap();
+            let (symbol, channel) = parse(&name, Encoding::Json).unwrap();
             let mut written = String::new();
             write_name(symbol.as_str(), channel, &mut written);
             prop_assert_eq!(written, name);
@@ -112,7 +127,7 @@ mod tests {
         #[test]
         fn no_text_makes_it_panic(name in "\\PC{0,80}") {
             is_well_formed(&name);
-            parse(&name);
+            parse(&name, Encoding::Json);
         }
     }
 }
