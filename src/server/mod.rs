@@ -141,7 +141,8 @@ impl Server {
         let (address, listeners) =
             listener::bind(listen, config.writers).map_err(|source| StartError::Listen { address: listen, source })?;
         let metrics = Arc::new(Metrics::new(config.writers));
-        let control = Arc::new(Control::default());
+        let (control, questions) = Control::new();
+        let control = Arc::new(control);
         let shared = Arc::new(Shared {
             metrics: Arc::clone(&metrics),
             control: Arc::clone(&control),
@@ -165,7 +166,7 @@ impl Server {
             threads.push(thread.map_err(StartError::Thread)?);
             bells.push(bell);
         }
-        let ingest = Ingest::new(feed, shared.config.plan, builder.build(), control, metrics);
+        let ingest = Ingest::new(feed, shared.config.plan, builder.build(), (control, questions), metrics);
         let farewell = Farewell(send_ended, None);
         let thread = thread::Builder::new().name("ingest".into()).spawn(move || {
             farewell.say(ingest.run().map_or_else(Ended::Feed, |()| Ended::Well));

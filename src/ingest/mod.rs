@@ -3,9 +3,16 @@
 //! One turn: take the feed's next message when it is due, decode it, move it past the tape's seam, let the market see
 //! it, publish its tick. The ring is lossless, so a full ring makes the loop wait; that is counted, and warned about
 //! at any speed but max, where the tape is meant to wait for its readers.
+//!
+//! The loop alone holds the books. Who needs one asks with [`Control::ask`]; questions are answered between messages,
+//! also while the loop waits, and after the tape's end for as long as somebody is served.
+
+mod control;
+
+pub use control::{Busy, Control, Market, Questions};
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -34,42 +41,6 @@ pub struct Plan {
     pub wait_for_clients: usize,
 }
 
-/// What the rest of the server tells the ingest thread.
-#[derive(Debug, Default)]
-pub struct Control {
-    stop: AtomicBool,
-    subscribed: AtomicUsize,
-    has_caught_up: AtomicBool,
-}
-
-impl Control {
-    /// Ends the loop within [`NAP_MAX`].
-    pub fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether it was told to end.
-    pub fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-    }
-
-    /// Whether what lies in the past of a tape that plays now has been read, so that clients may come: they would
-    /// otherwise see minutes pass in a moment.
-    pub fn has_caught_up(&self) -> bool {
-        self.has_caught_up.load(Ordering::Acquire)
-    }
-
-    /// One more session has subscribed to something for the first time.
-    pub fn session_subscribed(&self) {
-        self.subscribed.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How many have.
-    pub fn sessions_subscribed(&self) -> usize {
-        self.subscribed.load(Ordering::Relaxed)
-    }
-}
-
 /// The longest the loop sleeps before it looks around.
 pub const NAP_MAX: Duration = Duration::from_millis(20);
 
@@ -91,6 +62,7 @@ pub struct Ingest {
     sequence: u64,
     unwoken: u32,
     has_caught_up: bool,
+    questions: Questions,
 }
 
 /// The loop was told to stop.
@@ -102,7 +74,7 @@ impl Ingest {
         feed: Merge,
         plan: Plan,
         publisher: Publisher<Tick, Level>,
-        control: Arc<Control>,
+        (control, questions): (Arc<Control>, Questions),
         metrics: Arc<Metrics>,
     ) -> Ingest {
         Ingest {
@@ -119,6 +91,7 @@ impl Ingest {
             sequence: 0,
             unwoken: 0,
             has_caught_up: false,
+            questions,
         }
     }
 
@@ -127,12 +100,17 @@ impl Ingest {
     /// # Errors
     /// [`FeedError`] where the tape repeats and its file has gone.
     pub fn run(mut self) -> Result<(), FeedError> {
+        self.control.set_thread(thread::current());
         let played = self.play();
         let end = Tick { sequence: self.sequence, kind: Kind::End, ..Tick::default() };
         if self.publish(&end, &[]).is_ok() {
             self.publisher.wake();
         }
         self.note_counts();
+        while !self.control.is_stopped() && self.publisher.readers() > 0 {
+            self.answer();
+            thread::park_timeout(NAP_MAX);
+        }
         match played {
             Err(Ended::Stopped) | Ok(()) => Ok(()),
             Err(Ended::Feed(error)) => Err(error),
@@ -187,6 +165,7 @@ impl Ingest {
     fn wait_until_due(&mut self, replay: &Replay, tape_ns: i64) -> Result<(), Stopped> {
         if self.plan.speed == Speed::Max {
             self.catch_up();
+            self.answer();
             return if self.control.is_stopped() { Err(Stopped) } else { Ok(()) };
         }
         loop {
@@ -202,7 +181,7 @@ impl Ingest {
     fn catch_up(&mut self) {
         if !self.has_caught_up {
             self.has_caught_up = true;
-            self.control.has_caught_up.store(true, Ordering::Release);
+            self.control.set_caught_up();
         }
     }
 
@@ -210,8 +189,14 @@ impl Ingest {
     fn nap(&mut self, time: Duration) -> Result<(), Stopped> {
         self.wake();
         self.note_counts();
-        thread::sleep(time);
+        self.answer();
+        // A question ends the sleep early; whoever sleeps looks at its clock again.
+        thread::park_timeout(time);
         if self.control.is_stopped() { Err(Stopped) } else { Ok(()) }
+    }
+
+    fn answer(&mut self) {
+        self.questions.answer(Market { symbols: &self.symbols, engine: &self.engine });
     }
 
     fn on_message(&mut self, venue: Venue, message: &mut [u8], ts_recv: i64) -> Result<(), Stopped> {
@@ -287,6 +272,7 @@ impl Ingest {
         let mut naps = 0;
         while !self.publisher.has_room(levels) {
             self.wake();
+            self.answer();
             if self.control.is_stopped() {
                 return Err(Stopped);
             }

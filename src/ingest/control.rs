@@ -1,0 +1,123 @@
+//! What the rest of the server tells the ingest thread, and asks it.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::Thread;
+
+use thiserror::Error;
+
+use crate::market::engine::Engine;
+use crate::market::symbol::Symbols;
+
+/// Questions that may wait; one more is refused.
+pub const QUESTIONS_MAX: usize = 1_024;
+
+/// What the ingest thread alone holds, as a question sees it.
+#[derive(Clone, Copy)]
+pub struct Market<'a> {
+    /// All symbols met so far.
+    pub symbols: &'a Symbols,
+    /// All books.
+    pub engine: &'a Engine,
+}
+
+type Question = Box<dyn FnOnce(Market<'_>) + Send>;
+
+/// Words to the ingest thread; shared by all others.
+#[derive(Debug)]
+pub struct Control {
+    stop: AtomicBool,
+    subscribed: AtomicUsize,
+    has_caught_up: AtomicBool,
+    thread: OnceLock<Thread>,
+    questions: SyncSender<Question>,
+}
+
+/// Questions as they arrive at the ingest thread.
+pub struct Questions(Receiver<Question>);
+
+/// Too many questions wait already.
+#[derive(Debug, Error)]
+#[error("{QUESTIONS_MAX} questions wait for the market already")]
+pub struct Busy;
+
+impl Control {
+    /// Both ends.
+    pub fn new() -> (Control, Questions) {
+        let (sender, receiver) = sync_channel(QUESTIONS_MAX);
+        let control = Control {
+            stop: AtomicBool::new(false),
+            subscribed: AtomicUsize::new(0),
+            has_caught_up: AtomicBool::new(false),
+            thread: OnceLock::new(),
+            questions: sender,
+        };
+        (control, Questions(receiver))
+    }
+
+    /// Ends the loop, at once if it sleeps.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.unpark();
+    }
+
+    /// Whether it was told to end.
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Has `question` run on the ingest thread, between two messages. It should take out what it needs and leave the
+    /// work with it to its own thread: while it runs, no tick moves.
+    ///
+    /// # Errors
+    /// [`Busy`]; the question is dropped then, as it is when the thread ends before its turn.
+    pub fn ask(&self, question: impl FnOnce(Market<'_>) + Send + 'static) -> Result<(), Busy> {
+        self.questions.try_send(Box::new(question)).map_err(|_| Busy)?;
+        self.unpark();
+        Ok(())
+    }
+
+    /// Whether what lies in the past of a tape that plays now has been read, so that clients may come: they would
+    /// otherwise see minutes pass in a moment.
+    pub fn has_caught_up(&self) -> bool {
+        self.has_caught_up.load(Ordering::Acquire)
+    }
+
+    /// It has.
+    pub(super) fn set_caught_up(&self) {
+        self.has_caught_up.store(true, Ordering::Release);
+    }
+
+    /// One more session has subscribed to something for the first time.
+    pub fn session_subscribed(&self) {
+        self.subscribed.fetch_add(1, Ordering::Relaxed);
+        self.unpark();
+    }
+
+    /// How many have.
+    pub fn sessions_subscribed(&self) -> usize {
+        self.subscribed.load(Ordering::Relaxed)
+    }
+
+    /// The thread to wake.
+    pub(super) fn set_thread(&self, thread: Thread) {
+        let _ = self.thread.set(thread);
+    }
+
+    fn unpark(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+}
+
+impl Questions {
+    /// Answers all that wait. Costs a look at an empty queue where none do.
+    #[inline]
+    pub(super) fn answer(&self, market: Market<'_>) {
+        while let Ok(question) = self.0.try_recv() {
+            question(market);
+        }
+    }
+}
