@@ -7,6 +7,7 @@ use crate::feed::merge::Merge;
 use crate::feed::tape::Source;
 use crate::market::channel::{Channel, Stream};
 use crate::market::symbol::{Symbols, Venue};
+use crate::market::tick::Tick;
 use crate::venue::binance::stream::write_name;
 use crate::venue::{Decoder, Message};
 
@@ -36,8 +37,10 @@ impl Preview {
         let (mut preview, mut decoder, mut message) = (Preview::default(), Decoder::default(), Vec::new());
         for _ in 0..MESSAGES_MAX {
             let Some((ts_recv, venue)) = feed.next(&mut message) else { break };
-            if let Ok(Message::Tick) = decoder.decode(venue, &mut message, ts_recv, &mut preview.symbols) {
-                preview.streams.insert(decoder.tick.stream());
+            match decoder.decode(venue, &mut message, ts_recv, &mut preview.symbols) {
+                Ok(Message::Tick) => preview.streams.extend([decoder.tick.stream()]),
+                Ok(Message::List(ticks)) => preview.streams.extend(ticks.iter().map(Tick::stream)),
+                Ok(Message::Snapshot(_)) | Err(_) => {}
             }
         }
         Ok(preview)

@@ -204,15 +204,12 @@ impl Ingest {
         self.metrics.ingest.messages_read.add(1);
         match self.decoder.decode(venue, message, ts_recv, &mut self.symbols) {
             Ok(Message::Tick) => {
-                self.announce()?;
-                let mut tick = Tick { sequence: self.sequence, ts_recv, ..self.decoder.tick };
-                self.seam.place(&mut tick);
-                let levels = std::mem::take(&mut self.decoder.levels);
-                self.engine.on_tick(&tick, &levels);
-                let published = self.publish(&tick, &levels);
+                let (tick, levels) = (self.decoder.tick, std::mem::take(&mut self.decoder.levels));
+                let taken = self.on_tick(tick, &levels, ts_recv);
                 self.decoder.levels = levels;
-                published
+                taken
             }
+            Ok(Message::List(ticks)) => ticks.into_iter().try_for_each(|tick| self.on_tick(tick, &[], ts_recv)),
             Ok(Message::Snapshot(snapshot)) => {
                 self.metrics.ingest.snapshots_read.add(1);
                 // Where a tape repeats, the bridge has already led its books back to their start.
@@ -226,6 +223,14 @@ impl Ingest {
                 Ok(())
             }
         }
+    }
+
+    fn on_tick(&mut self, tick: Tick, levels: &[Level], ts_recv: i64) -> Result<(), Stopped> {
+        self.announce()?;
+        let mut tick = Tick { sequence: self.sequence, ts_recv, ..tick };
+        self.seam.place(&mut tick);
+        self.engine.on_tick(&tick, levels);
+        self.publish(&tick, levels)
     }
 
     fn on_rejected(&mut self, reason: Rejected) {

@@ -23,6 +23,8 @@ pub const LEVELS_MAX: usize = 20_000;
 pub enum Message {
     /// An update; it stands in [`Decoder::tick`] and [`Decoder::levels`].
     Tick,
+    /// Updates of many symbols at once, none with levels; their `sequence` and `ts_recv` are the caller's to set.
+    List(Vec<Tick>),
     /// A whole order book, to start from.
     Snapshot(Snapshot),
 }

@@ -14,7 +14,7 @@ use crate::market::symbol::{Symbols, Venue};
 use crate::market::tick::{
     AggTrade, Best, BookTicker, Depth, Kind, Kline, Level, MiniTicker, Taker, Tick, Ticker, Trade,
 };
-use crate::venue::binance::stream;
+use crate::venue::binance::{listing, stream};
 use crate::venue::{LEVELS_MAX, Message, Rejected, intern};
 
 /// The parser's buffers, used again for each message.
@@ -123,10 +123,10 @@ impl<'n, 'i> Members<'n, 'i> {
 }
 
 /// Keys of an object with the positions of their values.
-struct Entries<'n, 'i> {
-    nodes: &'n [Node<'i>],
-    at: usize,
-    left: usize,
+pub(super) struct Entries<'n, 'i> {
+    pub(super) nodes: &'n [Node<'i>],
+    pub(super) at: usize,
+    pub(super) left: usize,
 }
 
 impl<'i> Iterator for Entries<'_, 'i> {
@@ -142,7 +142,7 @@ impl<'i> Iterator for Entries<'_, 'i> {
 }
 
 /// How many nodes a value takes up, itself included.
-fn size_of_value(node: &Node<'_>) -> usize {
+pub(super) fn size_of_value(node: &Node<'_>) -> usize {
     match node {
         Node::Object { count, .. } | Node::Array { count, .. } => count + 1,
         Node::String(_) | Node::Static(_) => 1,
@@ -159,6 +159,9 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn message(mut self, nodes: &[Node<'_>]) -> Result<Message, Rejected> {
+        if let Some(Node::Array { .. }) = nodes.first() {
+            return listing::read(nodes, self.symbols).map(Message::List);
+        }
         let Some(Node::Object { len, .. }) = nodes.first() else { return Err(Rejected::Unserved) };
         let (mut stream, mut data, mut last_update_id) = (None, None, None);
         let (mut bids, mut asks) = (None, None);

@@ -5,6 +5,7 @@
 pub mod address;
 pub mod decode;
 pub mod json;
+pub mod listing;
 pub mod request;
 pub mod sbe;
 pub mod stream;
