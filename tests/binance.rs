@@ -459,3 +459,21 @@ fn item_71_73_binary_events_stand_beside_answers_in_json() {
         }
     }
 }
+
+#[test]
+fn the_retired_stream_of_all_book_tickers_sends_each_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |number: i64| {
+        let symbol = ["BTCUSDT", "ETHUSDT", "XRPUSDT"][number as usize % 3];
+        let stream = symbol.to_lowercase();
+        let payload = format!(r#"{{"u":{number},"s":"{symbol}","b":"1.0","B":"1.0","a":"2.0","A":"1.0"}}"#);
+        (number, format!(r#"{{"stream":"{stream}@bookTicker","data":{payload}}}"#))
+    };
+    let path = tape(&folder, "quotes.jsonl", &(1..100).map(line).collect::<Vec<_>>());
+    let server = Server::start(&["--feed", &path, "--speed", "max", "--wait-for-clients", "1"]);
+    let mut client = Client::open(&server, "/stream?streams=!bookTicker");
+    for number in 1..100 {
+        let event = json(client.next_event().text());
+        assert_eq!((event["stream"].as_str(), event["data"]["u"].as_i64()), (Some("!bookTicker"), Some(number)));
+    }
+}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use tapecast::fanout::outlet::OutletState;
 use tapecast::fanout::{BacklogLimits, Fanout, Form, OutletId, Sink, Want};
-use tapecast::market::channel::Channel;
+use tapecast::market::channel::{Channel, Scope};
 use tapecast::market::decimal::Decimal;
 use tapecast::market::symbol::{Name, Symbol, SymbolId, Venue};
 use tapecast::market::tick::{Best, BookTicker, Kind, Taker, Tick, Trade};
@@ -64,7 +64,11 @@ fn symbol(number: u32) -> Symbol {
 
 fn want(symbol_number: u32, channel: Channel, is_wrapped: bool) -> Want {
     let wrapper = is_wrapped.then(|| Rc::from(format!("s{symbol_number}")));
-    Want { symbol: symbol(symbol_number).name, channel, form: Form::Binance { unit: TimeUnit::Milliseconds, wrapper } }
+    Want {
+        scope: Scope::Symbol(symbol(symbol_number).name),
+        channel,
+        form: Form::Binance { unit: TimeUnit::Milliseconds, wrapper },
+    }
 }
 
 fn announce(fanout: &mut Fanout<Pipe>, number: u32) {

@@ -9,15 +9,15 @@ use slab::Slab;
 
 use crate::fanout::frame::Form;
 use crate::fanout::id::{CohortId, WantId};
-use crate::market::channel::{Channel, Stream};
+use crate::market::channel::{Channel, Scope, Stream};
 use crate::market::symbol::{Name, SymbolId, Symbols, Venue};
 
 /// A stream in a form.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Want {
-    /// The exchange's spelling.
-    pub symbol: Name,
-    /// Which of its streams.
+    /// Whose.
+    pub scope: Scope,
+    /// Which of their streams.
     pub channel: Channel,
     /// How its frames look.
     pub form: Form,
@@ -29,12 +29,17 @@ struct Entry {
     cohorts: Vec<CohortId>,
 }
 
+/// Wants of all symbols of a venue.
+type ByChannel = FxHashMap<(Venue, Channel), Vec<WantId>>;
+
 /// All wants of a core.
 #[derive(Debug, Default)]
 pub struct Routes {
     entries: Slab<Entry>,
     ids: FxHashMap<Want, WantId>,
     by_stream: Vec<Vec<WantId>>,
+    each: ByChannel,
+    collected: ByChannel,
     unresolved: FxHashMap<(Venue, Name), Vec<WantId>>,
 }
 
@@ -45,11 +50,37 @@ impl Routes {
         self.by_stream.get(stream.index()).map_or(&[], Vec::as_slice)
     }
 
+    /// The wants of every symbol's updates of a channel, as they come.
+    #[inline]
+    pub fn of_each(&self, venue: Venue, channel: Channel) -> &[WantId] {
+        if self.each.is_empty() { &[] } else { self.each.get(&(venue, channel)).map_or(&[], Vec::as_slice) }
+    }
+
+    /// Whether anybody wants a channel's newest values of all symbols together.
+    #[inline]
+    pub fn is_collected(&self, venue: Venue, channel: Channel) -> bool {
+        !self.collected.is_empty() && self.collected.contains_key(&(venue, channel))
+    }
+
+    /// The wants of newest values of all symbols together.
+    pub fn collected(&self) -> impl Iterator<Item = (Venue, Channel, WantId)> + '_ {
+        let wants = |(&(venue, channel), ids): (&(Venue, Channel), &Vec<WantId>)| {
+            ids.iter().map(|&id| (venue, channel, id)).collect::<Vec<_>>()
+        };
+        self.collected.iter().flat_map(wants)
+    }
+
     /// A want's form and the cohorts that hold it.
     #[inline]
     pub fn get(&self, id: WantId) -> (&Form, &[CohortId]) {
         let entry = &self.entries[id.index()];
         (&entry.want.form, &entry.cohorts)
+    }
+
+    /// Whose updates a want is of.
+    #[inline]
+    pub fn scope(&self, id: WantId) -> Scope {
+        self.entries[id.index()].want.scope
     }
 
     /// The numbers of these wants, sorted, each once; wants nobody held before are added. Every one of them must be
@@ -66,9 +97,14 @@ impl Routes {
             return id;
         }
         let id = WantId(self.entries.insert(Entry { want: want.clone(), cohorts: Vec::new() }) as u32);
-        match symbols.find(want.form.venue(), want.symbol.as_str()) {
-            Some(symbol) => self.route(symbol, id),
-            None => self.unresolved.entry((want.form.venue(), want.symbol)).or_default().push(id),
+        let venue = want.form.venue();
+        match want.scope {
+            Scope::Symbol(name) => match symbols.find(venue, name.as_str()) {
+                Some(symbol) => self.route(symbol, id),
+                None => self.unresolved.entry((venue, name)).or_default().push(id),
+            },
+            Scope::Each => self.each.entry((venue, want.channel)).or_default().push(id),
+            Scope::Collected => self.collected.entry((venue, want.channel)).or_default().push(id),
         }
         self.ids.insert(want, id);
         id
@@ -111,17 +147,19 @@ impl Routes {
             if !self.entries[id.index()].cohorts.is_empty() {
                 continue;
             }
-            let Want { symbol: name, channel, form } = self.entries.remove(id.index()).want;
-            let venue = form.venue();
-            if let Some(symbol) = symbols.find(venue, name.as_str()) {
-                self.by_stream[Stream { symbol, channel }.index()].retain(|&other| other != id);
-            } else if let Some(waiting) = self.unresolved.get_mut(&(venue, name)) {
-                waiting.retain(|&other| other != id);
-                if waiting.is_empty() {
-                    self.unresolved.remove(&(venue, name));
-                }
+            let want = self.entries.remove(id.index()).want;
+            let (venue, channel) = (want.form.venue(), want.channel);
+            match want.scope {
+                Scope::Symbol(name) => match symbols.find(venue, name.as_str()) {
+                    Some(symbol) => {
+                        self.by_stream[Stream { symbol, channel }.index()].retain(|&other| other != id);
+                    }
+                    None => forget(&mut self.unresolved, &(venue, name), id),
+                },
+                Scope::Each => forget(&mut self.each, &(venue, channel), id),
+                Scope::Collected => forget(&mut self.collected, &(venue, channel), id),
             }
-            self.ids.remove(&Want { symbol: name, channel, form });
+            self.ids.remove(&want);
         }
     }
 
@@ -136,6 +174,16 @@ impl Routes {
     }
 }
 
+/// Takes a want out of a list, and the list out of its table when it was the last.
+fn forget<K: Eq + std::hash::Hash>(table: &mut FxHashMap<K, Vec<WantId>>, key: &K, id: WantId) {
+    if let Some(ids) = table.get_mut(key) {
+        ids.retain(|&other| other != id);
+        if ids.is_empty() {
+            table.remove(key);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,7 +191,7 @@ mod tests {
 
     fn want(symbol: &str, channel: Channel) -> Want {
         let form = Form::Binance { unit: TimeUnit::Milliseconds, wrapper: None };
-        Want { symbol: Name::new(symbol).unwrap(), channel, form }
+        Want { scope: Scope::Symbol(Name::new(symbol).unwrap()), channel, form }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! [`Fanout::flush`], which writes each touched cohort's batch once to each of its members. Between turns no cohort
 //! holds unsent frames, so whatever a session is sent on its own ([`Fanout::send`]) stands in order with its events.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -16,9 +17,9 @@ use crate::fanout::frame::Frame;
 use crate::fanout::id::{CohortId, OutletId, WantId};
 use crate::fanout::outlet::{Outlet, OutletState, Sent, Sink};
 use crate::fanout::routes::{Routes, Want};
-use crate::market::channel::{Loss, Stream};
+use crate::market::channel::{Channel, Loss, Scope, Stream};
 use crate::market::last_value::LastValues;
-use crate::market::symbol::Symbols;
+use crate::market::symbol::{SymbolId, Symbols, Venue};
 use crate::market::tick::{Kind, Level, Tick};
 use crate::metrics::Metrics;
 use crate::protocol::websocket::Close;
@@ -36,6 +37,8 @@ pub struct Fanout<S> {
     symbols: Symbols,
     last_values: LastValues,
     routes: Routes,
+    /// Newest ticks since the last second, of the channels that somebody wants of all symbols together.
+    collected: FxHashMap<(Venue, Channel), BTreeMap<SymbolId, Tick>>,
     cohorts: Slab<Cohort>,
     cohort_ids: FxHashMap<Box<[WantId]>, CohortId>,
     pub(super) outlets: Slab<Outlet<S>>,
@@ -64,6 +67,7 @@ impl<S: Sink> Fanout<S> {
             symbols: Symbols::default(),
             last_values: LastValues::default(),
             routes: Routes::default(),
+            collected: FxHashMap::default(),
             cohorts: Slab::new(),
             cohort_ids: FxHashMap::default(),
             outlets: Slab::new(),
@@ -106,18 +110,20 @@ impl<S: Sink> Fanout<S> {
         if has_snapshots(symbol.venue) {
             self.last_values.update(tick, levels);
         }
-        let wants = self.routes.of(tick.stream());
-        let name = symbol.name;
+        let (venue, name) = (symbol.venue, symbol.name);
+        if self.routes.is_collected(venue, tick.channel) {
+            self.collected.entry((venue, tick.channel)).or_default().insert(tick.symbol, *tick);
+        }
+        let wants = self.routes.of(tick.stream()).iter().chain(self.routes.of_each(venue, tick.channel));
         for &id in wants {
             let (form, cohorts) = self.routes.get(id);
             if !self.frame.render(form, tick, levels, name.as_str(), StreamType::Realtime) {
                 continue;
             }
             self.metrics.cores[self.core].frames_rendered.add(1);
-            let replaces = match tick.channel.loss() {
-                Loss::Never => Mark::KEPT,
-                Loss::Superseded => id.0,
-            };
+            // Where frames of all symbols come one by one, a newer one of another symbol replaces nothing.
+            let is_one_symbols = matches!(self.routes.scope(id), Scope::Symbol(_));
+            let replaces = if tick.channel.loss() == Loss::Superseded && is_one_symbols { id.0 } else { Mark::KEPT };
             for &cohort_id in cohorts {
                 let batch = &mut self.cohorts[cohort_id.index()].batch;
                 if batch.marks.is_empty() {
@@ -272,10 +278,10 @@ impl<S: Sink> Fanout<S> {
 
     /// The newest value of what is wanted, as a frame appended to `out`; false if there is none yet.
     pub fn snapshot(&mut self, want: &Want, out: &mut Batch) -> bool {
-        let Some(symbol) = self.symbols.find(want.form.venue(), want.symbol.as_str()) else { return false };
+        let Scope::Symbol(name) = want.scope else { return false };
+        let Some(symbol) = self.symbols.find(want.form.venue(), name.as_str()) else { return false };
         let Some(last) = self.last_values.find(Stream { symbol, channel: want.channel }) else { return false };
-        let name = want.symbol.as_str();
-        let rendered = self.frame.render(&want.form, &last.tick, &last.levels, name, StreamType::Snapshot);
+        let rendered = self.frame.render(&want.form, &last.tick, &last.levels, name.as_str(), StreamType::Snapshot);
         if rendered {
             out.push(self.frame.bytes(), Mark::KEPT);
         }

@@ -1,6 +1,6 @@
 //! Channels: what kind of updates a stream carries. A *stream* is one symbol's channel.
 
-use crate::market::symbol::SymbolId;
+use crate::market::symbol::{Name, SymbolId};
 
 /// The kind of updates a stream carries, in terms of no exchange; each venue has its own names for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,7 +79,18 @@ impl Channel {
     }
 }
 
-/// One symbol's channel: what a client subscribes to.
+/// Whose updates of a channel somebody wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// One symbol's, by the exchange's spelling: the feed may not have named it yet.
+    Symbol(Name),
+    /// All symbols' of the venue, each as it comes.
+    Each,
+    /// All symbols' of the venue, once a second, the newest of each that has one.
+    Collected,
+}
+
+/// One symbol's channel: what a tick belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Stream {
     /// Whose updates.

@@ -152,13 +152,13 @@ impl BinanceSession {
     /// What the names lead to, in the present form.
     fn wants(&self) -> Vec<Want> {
         let want = |name: &Rc<str>| {
-            let (symbol, channel) = stream::parse(name, self.encoding)?;
+            let (scope, channel) = stream::parse(name, self.encoding)?;
             let form = match self.encoding {
                 Encoding::Json => Form::Binance { unit: self.unit, wrapper: self.combined.then(|| Rc::clone(name)) },
                 // Template and symbol tell binary events apart; there is no wrapper.
                 Encoding::Sbe => Form::BinanceSbe,
             };
-            Some(Want { symbol, channel, form })
+            Some(Want { scope, channel, form })
         };
         self.names.iter().filter_map(want).collect()
     }

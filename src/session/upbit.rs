@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::fanout::frame::Form;
 use crate::fanout::routes::Want;
-use crate::market::channel::Channel;
+use crate::market::channel::{Channel, Scope};
 use crate::market::symbol::Name;
 use crate::protocol::websocket::{Close, Opcode};
 use crate::session::{Effects, End, Incoming};
@@ -123,7 +123,7 @@ impl UpbitSession {
             let (code, units) =
                 if channel == Channel::Orderbook { split_units(code) } else { (code.as_str(), UNITS_DEFAULT) };
             let form = Form::Upbit { format: self.format, units };
-            Some(Want { symbol: Name::new(code)?, channel, form })
+            Some(Want { scope: Scope::Symbol(Name::new(code)?), channel, form })
         };
         if is_grouped { Vec::new() } else { subscription.codes.iter().filter_map(want).collect() }
     }

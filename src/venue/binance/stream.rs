@@ -3,7 +3,7 @@
 //! A name that is well formed is accepted whether or not it exists; one that does not exist never delivers. Names are
 //! compared case-sensitively: the symbol is lower case, so `BTCUSDT@trade` is well formed and silent.
 
-use crate::market::channel::{Channel, Interval, Pace};
+use crate::market::channel::{Channel, Interval, Pace, Scope};
 use crate::market::symbol::Name;
 use crate::venue::binance::Encoding;
 
@@ -18,8 +18,11 @@ pub fn is_well_formed(name: &str) -> bool {
     }) && segments <= 4
 }
 
-/// The symbol, as payloads spell it, and the channel of a name; `None` for one that this server has no data for.
-pub fn parse(name: &str, encoding: Encoding) -> Option<(Name, Channel)> {
+/// Whose updates and which a name asks for; `None` for one that this server has no data for.
+pub fn parse(name: &str, encoding: Encoding) -> Option<(Scope, Channel)> {
+    if let (Some(all), Encoding::Json) = (name.strip_prefix('!'), encoding) {
+        return of_all(all);
+    }
     let (symbol, kind) = name.split_once('@')?;
     if symbol.bytes().any(|b| b.is_ascii_uppercase()) {
         return None;
@@ -28,7 +31,25 @@ pub fn parse(name: &str, encoding: Encoding) -> Option<(Name, Channel)> {
         Encoding::Json => channel(kind)?,
         Encoding::Sbe => binary_channel(kind)?,
     };
-    Some((Name::new(&symbol.to_ascii_uppercase())?, channel))
+    Some((Scope::Symbol(Name::new(&symbol.to_ascii_uppercase())?), channel))
+}
+
+/// The streams of all symbols, by what stands behind the `!`. Two are retired and still asked for: `!ticker@arr`, and
+/// `!bookTicker`, which sends each event by itself; so is the suffix with a pace that one client always appends.
+fn of_all(name: &str) -> Option<(Scope, Channel)> {
+    if name == "bookTicker" {
+        return Some((Scope::Each, Channel::BookTicker));
+    }
+    let (kind, rest) = name.split_once("@arr")?;
+    let is_pace = rest.strip_prefix('@').and_then(|rest| rest.strip_suffix("ms"));
+    if !rest.is_empty() && !is_pace.is_some_and(|ms| !ms.is_empty() && ms.bytes().all(|b| b.is_ascii_digit())) {
+        return None;
+    }
+    match kind {
+        "miniTicker" => Some((Scope::Collected, Channel::MiniTicker)),
+        "ticker" => Some((Scope::Collected, Channel::Ticker)),
+        _ => None,
+    }
 }
 
 /// The binary streams have names of their own, and only these. Changes of the book come at the finest pace there is.
@@ -105,7 +126,10 @@ mod tests {
 
     #[test]
     fn names_lead_to_their_streams() {
-        let parsed = |name| parse(name, Encoding::Json).map(|(symbol, channel)| (symbol.as_str().to_owned(), channel));
+        let parsed = |name| match parse(name, Encoding::Json)? {
+            (Scope::Symbol(symbol), channel) => Some((symbol.as_str().to_owned(), channel)),
+            (scope, _) => panic!("{scope:?}"),
+        };
         assert_eq!(parsed("btcusdt@depth@100ms"), Some(("BTCUSDT".into(), Channel::Depth(Pace::Ms100))));
         assert_eq!(parsed("btcusdt@kline_1M"), Some(("BTCUSDT".into(), Channel::Kline(Interval::Mo1))));
         assert_eq!(parsed("币usdt@trade"), Some(("币USDT".into(), Channel::Trade)));
@@ -114,11 +138,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn streams_of_all_symbols_have_their_names_and_retired_ones() {
+        let parsed = |name| parse(name, Encoding::Json);
+        assert_eq!(parsed("!bookTicker"), Some((Scope::Each, Channel::BookTicker)));
+        for name in ["!miniTicker@arr", "!miniTicker@arr@1000ms", "!miniTicker@arr@3000ms"] {
+            assert_eq!(parsed(name), Some((Scope::Collected, Channel::MiniTicker)), "{name}");
+        }
+        assert_eq!(parsed("!ticker@arr"), Some((Scope::Collected, Channel::Ticker)));
+        for name in ["!", "!ticker", "!trade@arr", "!ticker@arrx", "!ticker@arr@ms", "!ticker@arr@1s", "!!ticker@arr"] {
+            assert_eq!(parsed(name), None, "{name}");
+        }
+        assert_eq!(parse("!bookTicker", Encoding::Sbe), None);
+    }
+
     proptest! {
         #[test]
         fn parsed_names_are_well_formed_and_come_back(name in "[a-z0-9_]{1,20}@(trade|aggTrade|depth@100ms|depth|bookTicker|ticker|miniTicker|kline_(1s|1m|1M|8h|1w))") {
             prop_assert!(is_well_formed(&name));
-            let (symbol, channel) = parse(&name, Encoding::Json).unwrap();
+            let Some((Scope::Symbol(symbol), channel)) = parse(&name, Encoding::Json) else { panic!() };
             let mut written = String::new();
             write_name(symbol.as_str(), channel, &mut written);
             prop_assert_eq!(written, name);
