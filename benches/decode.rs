@@ -1,0 +1,165 @@
+//! From a raw message to a tick: what a message of each kind costs, in time and per byte.
+//!
+//! Each iteration decodes the first 256 messages of a kind of the built-in tape (fewer where it holds fewer), so
+//! symbols, lengths and digits vary as they do in a feed. A decoder destroys the bytes it is given, so each message is
+//! first copied into a scratch buffer, inside of the timed part, where the real path reads it from the tape.
+//! `decode_copy_throughput` is that copy alone. All symbols are known already; buffers have grown.
+//!
+//! Binance's messages stand in the wrapper of a combined stream, as recorders keep them; Upbit's have short keys.
+//! `binance_depth_small` has 1 to 4 levels, `binance_depth_large` 50 and more, an Upbit order book 30 pairs. `tape` is
+//! the built-in tape in its order, snapshots of books left out; a folder of recordings in `TAPECAST_FEEDS` adds the
+//! first 20,000 messages of each.
+//!
+//! Every iteration checks how many ticks, levels and nanoseconds of event time came out. Before anything is timed, each
+//! message of the tape is rendered again from what was decoded, and must be the bytes that it was.
+//!
+//! How often decoding allocates once buffers have grown is printed for each kind; for Binance's it must be never.
+//!
+//! What would mislead: a message over and over, which a branch predictor learns by heart; bytes per second of kinds
+//! with few numbers against kinds with many; and another machine's vector instructions, which decide what the parser of
+//! Binance's JSON does.
+
+mod heap;
+mod tape;
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::Duration;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use tape::{Event, KINDS, POOL, Recording, recorded};
+use tapecast::fanout::Form;
+use tapecast::fanout::frame::Frame;
+use tapecast::feed::tape::Source;
+use tapecast::market::symbol::{Symbols, Venue};
+use tapecast::protocol::websocket::{Opcode, write_frame};
+use tapecast::venue::binance::TimeUnit;
+use tapecast::venue::upbit::{Format, json::StreamType};
+use tapecast::venue::{Decoder, Message};
+
+#[global_allocator]
+static ALLOCATOR: heap::Counting = heap::Counting;
+
+/// What decoding some messages came to.
+#[derive(Debug, Default, PartialEq)]
+struct Sums {
+    ticks: usize,
+    levels: usize,
+    ts_event: i64,
+}
+
+/// Decodes each message once.
+fn decode_all(events: &[&Event], decoder: &mut Decoder, symbols: &mut Symbols, scratch: &mut Vec<u8>) -> Sums {
+    let mut sums = Sums::default();
+    for event in events {
+        scratch.clear();
+        scratch.extend_from_slice(&event.raw);
+        if let Ok(Message::Tick) = decoder.decode(event.venue, scratch, event.ts_recv, symbols) {
+            sums.ticks += 1;
+            sums.levels += decoder.levels.len();
+            sums.ts_event = sums.ts_event.wrapping_add(decoder.tick.ts_event);
+        }
+    }
+    sums
+}
+
+fn expected(events: &[&Event]) -> Sums {
+    let ts_event = events.iter().fold(0_i64, |sum, event| sum.wrapping_add(event.tick.ts_event));
+    Sums { ticks: events.len(), levels: events.iter().map(|event| event.levels.len()).sum(), ts_event }
+}
+
+fn size(events: &[&Event]) -> Throughput {
+    let bytes = events.iter().map(|event| event.raw.len() as u64).sum();
+    Throughput::ElementsAndBytes { elements: events.len() as u64, bytes }
+}
+
+/// Whether what was decoded is rendered as the bytes it was decoded from.
+fn is_faithful(event: &Event, symbols: &Symbols) -> bool {
+    let form = match event.venue {
+        Venue::Binance => {
+            let name = event.raw.strip_prefix(b"{\"stream\":\"").and_then(|rest| rest.split(|&b| b == b'"').next());
+            let wrapper = name.map(|name| Rc::from(String::from_utf8_lossy(name).as_ref()));
+            Form::Binance { unit: TimeUnit::Milliseconds, wrapper }
+        }
+        Venue::Upbit => Form::Upbit { format: Format::Simple, units: 30 },
+    };
+    let opcode = if event.venue == Venue::Binance { Opcode::Text } else { Opcode::Binary };
+    let (mut frame, mut original) = (Frame::default(), Vec::new());
+    let symbol = symbols.get(event.tick.symbol).name;
+    frame.render(&form, &event.tick, &event.levels, symbol.as_str(), StreamType::Realtime);
+    write_frame(opcode, &event.raw, &mut original);
+    frame.bytes() == original || event.is_on_full_minute()
+}
+
+fn messages(criterion: &mut Criterion) {
+    let Recording { mut symbols, events, .. } = Recording::demo();
+    let unfaithful = events.iter().filter(|event| !is_faithful(event, &symbols)).count();
+    assert_eq!(unfaithful, 0, "messages that do not come out as they went in");
+    let recording = Recording { events, ..Recording::default() };
+    let (mut decoder, mut scratch) = (Decoder::default(), Vec::new());
+    let mut group = criterion.benchmark_group("decode_throughput");
+    for kind in KINDS {
+        let events = recording.of_kind(kind, POOL);
+        let expected = expected(&events);
+        decode_all(&events, &mut decoder, &mut symbols, &mut scratch);
+        let before = heap::allocations();
+        decode_all(&events, &mut decoder, &mut symbols, &mut scratch);
+        let allocations = heap::allocations() - before;
+        println!("decode, {kind}: {:.2} allocations a message", allocations as f64 / events.len() as f64);
+        assert!(kind.starts_with("upbit_") || allocations == 0, "{kind} allocates");
+        group.throughput(size(&events));
+        group.bench_function(kind, |bencher| {
+            bencher.iter(|| assert_eq!(decode_all(&events, &mut decoder, &mut symbols, &mut scratch), expected));
+        });
+    }
+    let events: Vec<&Event> = recording.events.iter().collect();
+    group.throughput(size(&events));
+    let expected = expected(&events);
+    group.bench_function("tape", |bencher| {
+        bencher.iter(|| assert_eq!(decode_all(&events, &mut decoder, &mut symbols, &mut scratch), expected));
+    });
+    group.finish();
+
+    let mut group = criterion.benchmark_group("decode_copy_throughput");
+    for kind in ["binance_trade", "binance_depth_large", "upbit_orderbook"] {
+        let events = recording.of_kind(kind, POOL);
+        group.throughput(size(&events));
+        group.bench_function(kind, |bencher| {
+            bencher.iter(|| {
+                for event in &events {
+                    scratch.clear();
+                    scratch.extend_from_slice(&event.raw);
+                    std::hint::black_box(&mut scratch);
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+fn recordings(criterion: &mut Criterion) {
+    let paths: Vec<PathBuf> = recorded();
+    let mut group = criterion.benchmark_group("decode_recorded_throughput");
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let Recording { mut symbols, events, .. } = Recording::read(Source::File(path), 20_000);
+        let events: Vec<&Event> = events.iter().collect();
+        if events.is_empty() {
+            continue;
+        }
+        let (mut decoder, mut scratch) = (Decoder::default(), Vec::new());
+        let expected = expected(&events);
+        group.throughput(size(&events));
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| assert_eq!(decode_all(&events, &mut decoder, &mut symbols, &mut scratch), expected));
+        });
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = decode;
+    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2));
+    targets = messages, recordings
+}
+criterion_main!(decode);
