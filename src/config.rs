@@ -105,6 +105,9 @@ pub struct RawConfig {
     /// Binance: connections from one IP address within 5 minutes, 0 for any number. [default: 300]
     #[arg(long, value_name = "N")]
     pub attempts_max: Option<u32>,
+    /// Binance: weight of requests below /api/ that an IP address may use in a minute, 0 for any. [default: 6000]
+    #[arg(long, value_name = "N")]
+    pub weight_max: Option<u32>,
     /// Upbit: time without data in either direction after which a connection is dropped, 0s for never.
     /// [default: 120s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
@@ -173,6 +176,8 @@ pub struct Config {
     pub binance: BinanceLimits,
     /// Connections from one IP address within 5 minutes, for clients of Binance; 0 for any number.
     pub attempts_max: u32,
+    /// Weight of requests that one IP address may use in a minute; 0 for any.
+    pub weight_max: u32,
     /// For clients of Upbit.
     pub upbit: UpbitLimits,
 }
@@ -204,7 +209,7 @@ impl RawConfig {
         either!(
             listen speed repeat wait_for_clients exit_at_end writers pin ring_ticks ring_levels history_ticks
             backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max streams_max ping_interval
-            message_rate message_burst connection_lifetime attempts_max pong_timeout idle_timeout log
+            message_rate message_burst connection_lifetime attempts_max weight_max pong_timeout idle_timeout log
         )
     }
 
@@ -265,6 +270,7 @@ impl RawConfig {
                 lifetime_ms: millis(self.connection_lifetime, 86_400),
             },
             attempts_max: self.attempts_max.unwrap_or(300),
+            weight_max: self.weight_max.unwrap_or(6_000),
             upbit: UpbitLimits { idle_timeout_ms: millis(self.idle_timeout, 120) },
         })
     }

@@ -8,6 +8,7 @@ use std::thread::Thread;
 use thiserror::Error;
 
 use crate::market::engine::Engine;
+use crate::market::recent::Recent;
 use crate::market::symbol::Symbols;
 
 /// Questions that may wait; one more is refused.
@@ -20,6 +21,10 @@ pub struct Market<'a> {
     pub symbols: &'a Symbols,
     /// All books.
     pub engine: &'a Engine,
+    /// What was lately published.
+    pub recent: &'a Recent,
+    /// The feed's clock: the newest receive time, nanoseconds since the epoch.
+    pub now: i64,
 }
 
 type Question = Box<dyn FnOnce(Market<'_>) + Send>;

@@ -21,6 +21,7 @@ use crate::feed::merge::Merge;
 use crate::feed::replay::{Replay, Speed};
 use crate::market::civil::NS_PER_SECOND;
 use crate::market::engine::Engine;
+use crate::market::recent::Recent;
 use crate::market::seam::Seam;
 use crate::market::symbol::{Symbols, Venue};
 use crate::market::tick::{Kind, Level, Tick};
@@ -58,6 +59,7 @@ pub struct Ingest {
     symbols: Symbols,
     announced: usize,
     engine: Engine,
+    recent: Recent,
     seam: Seam,
     sequence: u64,
     unwoken: u32,
@@ -87,6 +89,7 @@ impl Ingest {
             symbols: Symbols::default(),
             announced: 0,
             engine: Engine::default(),
+            recent: Recent::default(),
             seam: Seam::default(),
             sequence: 0,
             unwoken: 0,
@@ -196,7 +199,8 @@ impl Ingest {
     }
 
     fn answer(&mut self) {
-        self.questions.answer(Market { symbols: &self.symbols, engine: &self.engine });
+        let now = self.metrics.ts_recv.load(Ordering::Relaxed);
+        self.questions.answer(Market { symbols: &self.symbols, engine: &self.engine, recent: &self.recent, now });
     }
 
     fn on_message(&mut self, venue: Venue, message: &mut [u8], ts_recv: i64) -> Result<(), Stopped> {
@@ -258,6 +262,7 @@ impl Ingest {
         if !self.publisher.has_room(levels.len()) {
             self.wait_for_room(levels.len())?;
         }
+        self.recent.on_tick(tick);
         self.publisher.publish(levels, |slot| *slot = *tick);
         self.metrics.ingest.ticks_published.add(1);
         self.metrics.ts_recv.store(tick.ts_recv, Ordering::Relaxed);

@@ -169,6 +169,25 @@ impl Decimal {
         self.mantissa() < 0
     }
 
+    /// Decimal places without trailing zeros: 1 for `1.50000000`, 0 for whole numbers and zero.
+    pub fn places_needed(self) -> u8 {
+        let (mut mantissa, mut scale) = (self.mantissa(), self.scale());
+        if mantissa == 0 {
+            return 0;
+        }
+        if let Ok(mut small) = i64::try_from(mantissa) {
+            // Nearly always; and division of a machine word is several times as fast.
+            while scale > 0 && small % 10 == 0 {
+                (small, scale) = (small / 10, scale - 1);
+            }
+            return scale.max(0) as u8;
+        }
+        while scale > 0 && mantissa % 10 == 0 {
+            (mantissa, scale) = (mantissa / 10, scale - 1);
+        }
+        scale.max(0) as u8
+    }
+
     /// Whether both are written the same way; stricter than `==`.
     #[inline]
     pub fn same_spelling(self, other: Decimal) -> bool {

@@ -8,6 +8,7 @@ pub mod civil;
 pub mod decimal;
 pub mod engine;
 pub mod last_value;
+pub mod recent;
 pub mod seam;
 pub mod snapshot;
 pub mod symbol;

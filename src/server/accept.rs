@@ -47,7 +47,7 @@ pub(crate) async fn accept(core: Rc<Core>, listener: std::net::TcpListener) {
 async fn serve(core: Rc<Core>, stream: TcpStream, peer: IpAddr) {
     let service = service_fn(move |request| {
         let core = Rc::clone(&core);
-        async move { Ok::<_, std::convert::Infallible>(http::respond(&core, request, peer)) }
+        async move { Ok::<_, std::convert::Infallible>(http::respond(&core, request, peer).await) }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

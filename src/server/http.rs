@@ -18,6 +18,7 @@ use tokio::task::spawn_local;
 use crate::market::symbol::Venue;
 use crate::server::core::Core;
 use crate::server::read::run_session;
+use crate::server::rest;
 use crate::session::Session;
 use crate::session::binance::BinanceSession;
 use crate::session::upbit::UpbitSession;
@@ -27,9 +28,12 @@ use crate::venue::binance::address::Address;
 const PAGE: &str = include_str!("page.html");
 
 /// Answers one request.
-pub(crate) fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: IpAddr) -> Response<Full<Bytes>> {
+pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: IpAddr) -> Response<Full<Bytes>> {
     core.shared.metrics.cores[core.index].http_requests.add(1);
     let path = request.uri().path();
+    if path.starts_with("/api/") {
+        return rest::respond(core, &request, peer).await;
+    }
     if path == "/websocket/v1" {
         let session = Session::Upbit(UpbitSession::new(core.shared.config.upbit, core.now_ms()));
         return upgrade(core, request, session);

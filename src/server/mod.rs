@@ -15,6 +15,7 @@ mod core;
 mod http;
 mod listener;
 mod read;
+mod rest;
 mod writer;
 
 use std::net::SocketAddr;
@@ -35,6 +36,7 @@ use crate::ingest::{Control, Ingest};
 use crate::metrics::Metrics;
 use crate::ring;
 use crate::server::attempts::{AttemptLimits, Attempts};
+use crate::server::rest::Weights;
 
 /// The time that attempts to connect are counted over.
 const ATTEMPTS_WINDOW: Duration = Duration::from_secs(300);
@@ -79,6 +81,7 @@ pub(crate) struct Shared {
     pub(crate) feed_name: String,
     pub(crate) preview: Preview,
     pub(crate) attempts: Attempts,
+    pub(crate) weights: Weights,
 }
 
 /// A server that runs.
@@ -148,6 +151,7 @@ impl Server {
             control: Arc::clone(&control),
             feed_name: names.join(" + "),
             preview,
+            weights: Weights::new(config.weight_max),
             attempts: Attempts::new(AttemptLimits { attempts_max: config.attempts_max, window: ATTEMPTS_WINDOW }),
             config,
         });

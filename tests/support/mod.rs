@@ -70,8 +70,14 @@ impl Server {
 
     /// An HTTP answer: status, head and body.
     pub fn get(&self, path: &str) -> (u16, String, String) {
+        self.get_with(path, "")
+    }
+
+    /// The same with more headers, each with its line's end.
+    pub fn get_with(&self, path: &str, headers: &str) -> (u16, String, String) {
         let mut stream = connect(self.address);
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").expect("the request goes out");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n")
+            .expect("the request goes out");
         let mut text = String::new();
         stream.read_to_string(&mut text).expect("an answer in UTF-8");
         let (head, body) = text.split_once("\r\n\r\n").expect("a head");

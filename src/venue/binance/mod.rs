@@ -7,6 +7,7 @@ pub mod decode;
 pub mod json;
 pub mod listing;
 pub mod request;
+pub mod rest;
 pub mod sbe;
 pub mod stream;
 

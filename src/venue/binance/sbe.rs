@@ -28,27 +28,9 @@ pub struct Places {
 
 impl Places {
     fn cover(&mut self, level: Level) {
-        self.price = self.price.max(places_needed(level.price));
-        self.size = self.size.max(places_needed(level.size));
+        self.price = self.price.max(level.price.places_needed());
+        self.size = self.size.max(level.size.places_needed());
     }
-}
-
-/// Decimal places without the trailing zeros.
-fn places_needed(number: Decimal) -> u8 {
-    let (mut mantissa, mut scale) = (number.mantissa(), number.scale());
-    if mantissa == 0 {
-        return 0;
-    }
-    if let Ok(mut small) = i64::try_from(mantissa) {
-        while scale > 0 && small % 10 == 0 {
-            (small, scale) = (small / 10, scale - 1);
-        }
-        return scale.max(0) as u8;
-    }
-    while scale > 0 && mantissa % 10 == 0 {
-        (mantissa, scale) = (mantissa / 10, scale - 1);
-    }
-    scale.max(0) as u8
 }
 
 /// Appends the message of a tick; `places` are the symbol's, and grow where the tick's numbers need it.

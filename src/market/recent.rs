@@ -1,0 +1,138 @@
+//! What has lately been published, kept for those who ask instead of subscribing.
+//!
+//! One table on the ingest thread; it sees every tick that goes into the ring, so that an answer and the streams are
+//! of the same state. Worst case in memory per symbol: [`TRADES_MAX`] trades and as many aggregate trades, and
+//! [`KLINES_MAX`] candles of each interval that is published; all of it grows only as it comes.
+
+use std::collections::VecDeque;
+
+use rustc_hash::FxHashMap;
+
+use crate::market::channel::{Channel, Interval};
+use crate::market::decimal::Decimal;
+use crate::market::symbol::SymbolId;
+use crate::market::tick::{AggTrade, Best, Kind, Kline, Level, Tick, Ticker, Trade};
+
+/// Trades kept per symbol, the most one request may ask for.
+pub const TRADES_MAX: usize = 1_000;
+
+/// Candles kept per symbol and interval, the most one request may ask for.
+pub const KLINES_MAX: usize = 1_000;
+
+/// Newest ticks of all symbols.
+#[derive(Debug, Default)]
+pub struct Recent {
+    symbols: Vec<RecentOf>,
+}
+
+/// Newest ticks of one symbol.
+#[derive(Debug, Default)]
+pub struct RecentOf {
+    /// Oldest first.
+    pub trades: VecDeque<Trade>,
+    /// Oldest first.
+    pub agg_trades: VecDeque<AggTrade>,
+    /// Oldest first, each once; the last may still be in the making.
+    pub klines: FxHashMap<Interval, VecDeque<Kline>>,
+    /// Statistics of 24 hours; `None` before the first.
+    pub ticker: Option<Ticker>,
+    /// Best bid and ask; `None` before the first.
+    pub best: Option<Best>,
+    /// Last price and size traded; `None` before the first trade.
+    pub last: Option<Level>,
+    /// Most decimal places of a price so far, trailing zeros aside.
+    pub price_places: u8,
+    /// Most decimal places of a size so far, trailing zeros aside.
+    pub size_places: u8,
+}
+
+impl Recent {
+    /// Takes in a tick that is published.
+    pub fn on_tick(&mut self, tick: &Tick) {
+        if matches!(tick.kind, Kind::Announce(_) | Kind::End) {
+            return;
+        }
+        let index = tick.symbol.index();
+        if self.symbols.len() <= index {
+            self.symbols.resize_with(index + 1, RecentOf::default);
+        }
+        let symbol = &mut self.symbols[index];
+        match &tick.kind {
+            Kind::Trade(trade) => {
+                symbol.traded(Level { price: trade.price, size: trade.size });
+                push(&mut symbol.trades, *trade, TRADES_MAX);
+            }
+            Kind::AggTrade(trade) => {
+                symbol.traded(Level { price: trade.price, size: trade.size });
+                push(&mut symbol.agg_trades, *trade, TRADES_MAX);
+            }
+            Kind::BookTicker(ticker) => symbol.best = Some(ticker.best),
+            Kind::Ticker(ticker) => {
+                symbol.traded(ticker.last);
+                symbol.best.get_or_insert(ticker.best);
+                symbol.ticker = Some(*ticker);
+            }
+            Kind::Kline(kline) => {
+                if let Channel::Kline(interval) = tick.channel {
+                    symbol.on_kline(interval, kline);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// What is known of a symbol; `None` before its first tick.
+    pub fn of(&self, symbol: SymbolId) -> Option<&RecentOf> {
+        self.symbols.get(symbol.index())
+    }
+}
+
+impl RecentOf {
+    fn traded(&mut self, last: Level) {
+        // A trade at the precision known already costs one remainder each.
+        self.price_places = self.price_places.max(last.price.places_needed());
+        self.size_places = self.size_places.max(last.size.places_needed());
+        self.last = Some(last);
+    }
+
+    fn on_kline(&mut self, interval: Interval, kline: &Kline) {
+        let klines = self.klines.entry(interval).or_default();
+        match klines.back_mut() {
+            Some(last) if last.ts_open == kline.ts_open => *last = *kline,
+            _ => push(klines, *kline, KLINES_MAX),
+        }
+    }
+
+    /// The last price; `None` before the first trade.
+    pub fn price(&self) -> Option<Decimal> {
+        self.last.map(|last| last.price)
+    }
+}
+
+fn push<T>(list: &mut VecDeque<T>, item: T, most: usize) {
+    if list.len() == most {
+        list.pop_front();
+    }
+    list.push_back(item);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::market::tick::Taker;
+
+    #[test]
+    fn lists_are_bounded_and_hold_the_newest() {
+        let mut recent = Recent::default();
+        let number = |text: &str| Decimal::parse(text.as_bytes()).unwrap();
+        for id in 0..2_500 {
+            let (price, size) = (number("1.50000000"), number("0.00100000"));
+            let trade = Trade { id, price, size, ts_trade: id, taker: Taker::Buyer, day: None, best: None };
+            recent.on_tick(&Tick { kind: Kind::Trade(trade), ..Tick::default() });
+        }
+        let symbol = recent.of(SymbolId(0)).unwrap();
+        assert_eq!((symbol.trades.len(), symbol.trades[0].id), (1_000, 1_500));
+        assert_eq!((symbol.price_places, symbol.size_places), (1, 3));
+        assert_eq!(symbol.price().unwrap().to_string(), "1.50000000");
+    }
+}

@@ -1,0 +1,229 @@
+//! The answer about the exchange: its limits and its symbols.
+//!
+//! A recording says little about a symbol's rules: its name, and the places its prices and sizes were seen with. The
+//! steps of prices and sizes follow from these; what only orders need is filled with what the exchange has for most
+//! symbols, since clients refuse a symbol without it.
+
+use crate::market::decimal::Decimal;
+use crate::venue::binance::TimeUnit;
+use crate::venue::binance::rest::answer::write_list;
+use crate::venue::binance::rest::value::Status;
+use crate::venue::binance::rest::{REQUESTS_PER_5_MINUTES, WEIGHT_PER_MINUTE, asset};
+use crate::venue::json::Json;
+
+/// A symbol and its rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SymbolInfo<'a> {
+    /// The exchange's spelling, upper case.
+    pub name: &'a str,
+    /// What is traded.
+    pub base: &'a str,
+    /// What it is priced in.
+    pub quote: &'a str,
+    /// Decimal places of prices that are not always zero, 0 to 8; more count as 8.
+    pub price_places: u8,
+    /// The same of sizes.
+    pub size_places: u8,
+    /// Whether it trades.
+    pub status: Status,
+}
+
+impl<'a> SymbolInfo<'a> {
+    /// A symbol that trades, its assets guessed from its name.
+    pub fn new(name: &'a str, price_places: u8, size_places: u8) -> SymbolInfo<'a> {
+        let (base, quote) = asset::split(name);
+        SymbolInfo { name, base, quote, price_places, size_places, status: Status::Trading }
+    }
+}
+
+/// How many decimal places of a number are needed to write it: 2 for `61837.63000000`, 0 for `5.0`. The most that a
+/// symbol's prices ever needed tell its tick size.
+pub fn places(number: Decimal) -> u8 {
+    let (mut mantissa, mut scale) = (number.mantissa(), number.scale());
+    while scale > 0 && mantissa % 10 == 0 {
+        mantissa /= 10;
+        scale -= 1;
+    }
+    u8::try_from(scale).unwrap_or(0)
+}
+
+/// Appends limits and symbols; `now` is in nanoseconds since the epoch. Permission sets are told or left empty.
+pub fn write_exchange_info<'a>(
+    symbols: impl IntoIterator<Item = SymbolInfo<'a>>,
+    shows_permission_sets: bool,
+    now: i64,
+    unit: TimeUnit,
+    out: &mut Vec<u8>,
+) {
+    let mut json = Json(out);
+    json.text("{\"timezone\":\"UTC\",\"serverTime\":").int(unit.of(now));
+    json.text(",\"rateLimits\":[");
+    json.text("{\"rateLimitType\":\"REQUEST_WEIGHT\",\"interval\":\"MINUTE\",\"intervalNum\":1,\"limit\":");
+    json.int(WEIGHT_PER_MINUTE.into());
+    json.text("},{\"rateLimitType\":\"RAW_REQUESTS\",\"interval\":\"MINUTE\",\"intervalNum\":5,\"limit\":");
+    json.int(REQUESTS_PER_5_MINUTES.into());
+    json.text("}],\"exchangeFilters\":[],\"symbols\":");
+    write_list(symbols, out, |symbol, out| write_symbol(&symbol, shows_permission_sets, out));
+    out.push(b'}');
+}
+
+fn write_symbol(symbol: &SymbolInfo, shows_permission_sets: bool, out: &mut Vec<u8>) {
+    let mut json = Json(out);
+    json.text("{\"symbol\":\"").text(symbol.name);
+    json.text("\",\"status\":\"").text(symbol.status.name());
+    json.text("\",\"baseAsset\":\"").text(symbol.base).text("\",\"baseAssetPrecision\":8");
+    json.text(",\"quoteAsset\":\"").text(symbol.quote).text("\",\"quotePrecision\":8,\"quoteAssetPrecision\":8");
+    json.text(RULES);
+    write_filters(symbol, &mut json);
+    json.text(",\"permissions\":[],\"permissionSets\":");
+    json.text(if shows_permission_sets { "[[\"SPOT\"]]" } else { "[]" });
+    json.text(SELF_TRADES);
+}
+
+const RULES: &str = concat!(
+    ",\"baseCommissionPrecision\":8,\"quoteCommissionPrecision\":8",
+    ",\"orderTypes\":[\"LIMIT\",\"LIMIT_MAKER\",\"MARKET\",\"STOP_LOSS\",\"STOP_LOSS_LIMIT\",\"TAKE_PROFIT\",",
+    "\"TAKE_PROFIT_LIMIT\"]",
+    ",\"icebergAllowed\":true,\"ocoAllowed\":true,\"otoAllowed\":true,\"opoAllowed\":true",
+    ",\"quoteOrderQtyMarketAllowed\":true,\"allowTrailingStop\":true,\"cancelReplaceAllowed\":true",
+    ",\"amendAllowed\":true,\"pegInstructionsAllowed\":true",
+    ",\"isSpotTradingAllowed\":true,\"isMarginTradingAllowed\":false",
+);
+
+const SELF_TRADES: &str = concat!(
+    ",\"defaultSelfTradePreventionMode\":\"EXPIRE_MAKER\"",
+    ",\"allowedSelfTradePreventionModes\":[\"EXPIRE_TAKER\",\"EXPIRE_MAKER\",\"EXPIRE_BOTH\"]}",
+);
+
+/// Clients read the first filter as that of prices.
+fn write_filters(symbol: &SymbolInfo, json: &mut Json) {
+    let (tick, step) = (step(symbol.price_places), step(symbol.size_places));
+    json.text(",\"filters\":[{\"filterType\":\"PRICE_FILTER\",\"minPrice\":").quoted(tick);
+    json.text(",\"maxPrice\":\"").text(PRICE_MAX).text("\",\"tickSize\":").quoted(tick);
+    json.text("},{\"filterType\":\"LOT_SIZE\",\"minQty\":").quoted(step);
+    json.text(",\"maxQty\":\"").text(SIZE_MAX).text("\",\"stepSize\":").quoted(step);
+    json.text("},{\"filterType\":\"NOTIONAL\",\"minNotional\":\"").text(notional_min(symbol.quote));
+    json.text("\",\"applyMinToMarket\":true,\"maxNotional\":\"").text(NOTIONAL_MAX);
+    json.text("\",\"applyMaxToMarket\":false,\"avgPriceMins\":5}]");
+}
+
+/// Above any price there ever was, in any currency.
+const PRICE_MAX: &str = "92233720368.00000000";
+const SIZE_MAX: &str = "92233720368.00000000";
+const NOTIONAL_MAX: &str = "9000000.00000000";
+
+/// 10 to the power of -`places`, in eight places.
+fn step(places: u8) -> Decimal {
+    const PLACES: u8 = 8;
+    let mantissa = 10_i128.pow(PLACES.saturating_sub(places).into());
+    Decimal::new(mantissa, PLACES).expect("at most nine digits")
+}
+
+/// The least worth of an order, some dollars, in the currencies whose unit is worth much more; 5 in others.
+fn notional_min(quote: &str) -> &'static str {
+    match quote {
+        "BTC" => "0.00010000",
+        "ETH" => "0.00100000",
+        "BNB" | "SOL" => "0.01000000",
+        _ => "5.00000000",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn written(symbols: &[SymbolInfo], shows: bool) -> String {
+        let mut out = Vec::new();
+        write_exchange_info(
+            symbols.iter().copied(),
+            shows,
+            1_790_000_000_000_000_000,
+            TimeUnit::Milliseconds,
+            &mut out,
+        );
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn an_exchange_without_symbols_has_limits() {
+        assert_eq!(
+            written(&[], true),
+            concat!(
+                r#"{"timezone":"UTC","serverTime":1790000000000,"rateLimits":["#,
+                r#"{"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":6000},"#,
+                r#"{"rateLimitType":"RAW_REQUESTS","interval":"MINUTE","intervalNum":5,"limit":300000}],"#,
+                r#""exchangeFilters":[],"symbols":[]}"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_symbol_has_the_documented_members_in_their_order() {
+        let text = written(&[SymbolInfo::new("BTCUSDT", 2, 5)], true);
+        let names = [
+            "symbol",
+            "status",
+            "baseAsset",
+            "baseAssetPrecision",
+            "quoteAsset",
+            "quotePrecision",
+            "quoteAssetPrecision",
+            "baseCommissionPrecision",
+            "quoteCommissionPrecision",
+            "orderTypes",
+            "icebergAllowed",
+            "ocoAllowed",
+            "otoAllowed",
+            "opoAllowed",
+            "quoteOrderQtyMarketAllowed",
+            "allowTrailingStop",
+            "cancelReplaceAllowed",
+            "amendAllowed",
+            "pegInstructionsAllowed",
+            "isSpotTradingAllowed",
+            "isMarginTradingAllowed",
+            "filters",
+            "permissions",
+            "permissionSets",
+            "defaultSelfTradePreventionMode",
+            "allowedSelfTradePreventionModes",
+        ];
+        let at: Vec<usize> = names.iter().map(|name| text.find(&format!("\"{name}\":")).expect(name)).collect();
+        assert!(at.is_sorted());
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let symbol = &value["symbols"][0];
+        assert_eq!(symbol.as_object().unwrap().len(), names.len());
+        assert_eq!((&symbol["baseAsset"], &symbol["quoteAsset"]), (&Value::from("BTC"), &Value::from("USDT")));
+        assert_eq!(symbol["permissionSets"][0][0], "SPOT");
+    }
+
+    #[test]
+    fn filters_begin_with_that_of_prices() {
+        let value: Value = serde_json::from_str(&written(&[SymbolInfo::new("PEPEUSDT", 8, 0)], false)).unwrap();
+        let filters = &value["symbols"][0]["filters"];
+        assert_eq!(filters[0]["filterType"], "PRICE_FILTER");
+        assert_eq!(filters[0]["tickSize"], "0.00000001");
+        assert_eq!(filters[0]["minPrice"], "0.00000001");
+        assert_eq!((&filters[1]["filterType"], &filters[1]["stepSize"]), (&"LOT_SIZE".into(), &"1.00000000".into()));
+        assert_eq!(filters[2]["filterType"], "NOTIONAL");
+        assert_eq!(value["symbols"][0]["permissionSets"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn places_are_those_that_a_number_needs() {
+        for (text, expected) in [
+            ("61837.63000000", 2),
+            ("5.0", 0),
+            ("0.00000001", 8),
+            ("100", 0),
+            ("0.00000000", 0),
+            ("9.8E7", 0),
+            ("2.2E-7", 8),
+        ] {
+            assert_eq!(places(Decimal::parse(text.as_bytes()).unwrap()), expected, "{text}");
+        }
+        assert_eq!(step(31).to_string(), "0.00000001");
+    }
+}
