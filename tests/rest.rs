@@ -258,3 +258,30 @@ fn binance_item_62_a_local_book_equals_the_servers_btc_eth() {
 fn binance_item_62_a_local_book_equals_the_servers_nexo() {
     follow("binance-spot-20240723-nexo.jsonl.zst", &["NEXOUSDT"]);
 }
+
+#[test]
+fn binance_the_websocket_api_answers_as_rest_does() {
+    let server = Server::start(&[]);
+    let mut stream = Client::open(&server, "/ws/btcusdt@depth@100ms");
+    stream.next_event();
+    let mut client = Client::open(&server, "/ws-api/v3");
+    client.say(r#"{"id":"q-1","method":"depth","params":{"symbol":"BTCUSDT","limit":5}}"#);
+    let answer = json(client.next_event().text());
+    assert_eq!((&answer["id"], &answer["status"]), (&"q-1".into(), &200.into()));
+    assert_eq!(answer["result"]["bids"].as_array().unwrap().len(), 5);
+    assert_eq!(answer["rateLimits"][0]["rateLimitType"], "REQUEST_WEIGHT");
+    client.say(r#"{"id":2,"method":"depth","params":{"symbol":"NOSUCH"}}"#);
+    let answer = json(client.next_event().text());
+    assert_eq!((&answer["id"], &answer["status"], &answer["error"]["code"]), (&2.into(), &400.into(), &(-1121).into()));
+    let mut quiet = Client::open(&server, "/ws-api/v3?returnRateLimits=false&timeUnit=MICROSECOND");
+    quiet.say(r#"{"id":null,"method":"time"}"#);
+    let answer = quiet.next_event().text().to_owned();
+    assert!(
+        answer.starts_with(r#"{"id":null,"status":200,"result":{"serverTime":"#) && answer.ends_with("}}"),
+        "{answer}"
+    );
+    assert_eq!(json(&answer)["result"]["serverTime"].to_string().len(), 16);
+    server.signal("TERM");
+    assert!(client.next_event().text().starts_with(r#"{"event":{"e":"serverShutdown","E":"#));
+    assert_eq!(client.next_event().close().0, 1001);
+}

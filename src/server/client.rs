@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
@@ -53,8 +54,11 @@ impl Sink for Socket {
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) id: OutletId,
+    pub(crate) peer: IpAddr,
     pub(crate) session: RefCell<Session>,
     pub(crate) has_subscribed: Cell<bool>,
+    /// Whether the session has ended; its number may be another's by now.
+    pub(crate) is_gone: Cell<bool>,
 }
 
 /// The reading side of a socket, beginning with what HTTP had read too much.

@@ -71,6 +71,13 @@ impl Core {
         self.drain_blocked();
     }
 
+    /// The same for a client that may have gone in the meantime.
+    pub(crate) fn send_if_there(self: &Rc<Self>, client: &Client, effects: Effects) {
+        if !client.is_gone.get() {
+            self.apply(client, effects);
+        }
+    }
+
     /// Starts to wait, for each socket that has become full, until it can be written to.
     pub(crate) fn drain_blocked(self: &Rc<Self>) {
         let mut fanout = self.fanout.borrow_mut();

@@ -20,6 +20,7 @@ use crate::server::core::Core;
 use crate::server::read::run_session;
 use crate::server::rest;
 use crate::session::Session;
+use crate::session::api::ApiSession;
 use crate::session::binance::BinanceSession;
 use crate::session::upbit::UpbitSession;
 use crate::venue::binance::Encoding;
@@ -36,7 +37,13 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
     }
     if path == "/websocket/v1" {
         let session = Session::Upbit(UpbitSession::new(core.shared.config.upbit, core.now_ms()));
-        return upgrade(core, request, session);
+        return upgrade(core, request, session, peer);
+    }
+    if path == "/ws-api/v3" {
+        let limits = core.shared.config.binance;
+        let query = request.uri().query();
+        let session = ApiSession::new(query, limits.heartbeat, limits.lifetime_ms, core.now_ms());
+        return upgrade(core, request, Session::Api(session), peer);
     }
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
     match Address::parse(host, path, request.uri().query()) {
@@ -52,7 +59,7 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
                 return refusal;
             }
             let session = BinanceSession::new(address, core.shared.config.binance, core.now_ms());
-            return upgrade(core, request, Session::Binance(session));
+            return upgrade(core, request, Session::Binance(session), peer);
         }
         Some(Err(error)) => return text(StatusCode::BAD_REQUEST, "application/json", error.to_json()),
         None => {}
@@ -104,7 +111,7 @@ fn too_many_attempts(wait: Duration) -> Response<Full<Bytes>> {
 }
 
 /// Answers the handshake, and starts the session once the client has the answer.
-fn upgrade(core: &Rc<Core>, mut request: Request<Incoming>, session: Session) -> Response<Full<Bytes>> {
+fn upgrade(core: &Rc<Core>, mut request: Request<Incoming>, session: Session, peer: IpAddr) -> Response<Full<Bytes>> {
     if !fastwebsockets::upgrade::is_upgrade_request(&request) || request.method() != Method::GET {
         let mut response = text(
             StatusCode::UPGRADE_REQUIRED,
@@ -122,7 +129,7 @@ fn upgrade(core: &Rc<Core>, mut request: Request<Incoming>, session: Session) ->
     spawn_local(async move {
         let Ok(websocket) = upgraded.await else { return };
         let Ok(parts) = websocket.into_inner().into_inner().downcast::<TokioIo<TcpStream>>() else { return };
-        run_session(core, parts.io.into_inner(), parts.read_buf, session).await;
+        run_session(core, parts.io.into_inner(), parts.read_buf, session, peer).await;
     });
     response.map(|_| Full::default())
 }

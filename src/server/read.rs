@@ -1,25 +1,34 @@
 //! A session's task: reads what the client sends until the connection ends.
 
 use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use bytes::Bytes;
 use fastwebsockets::{OpCode, Role, WebSocket, WebSocketError};
 use tokio::net::TcpStream;
+use tokio::task::spawn_local;
 
 use crate::protocol::websocket::Close;
 use crate::server::client::{Client, ReadSide, Socket};
 use crate::server::core::Core;
+use crate::server::rest::answer;
 use crate::session::{Effects, Incoming, Session};
 
 /// Runs a session on an upgraded connection. `leftover` is what the client sent behind its request.
-pub(crate) async fn run_session(core: Rc<Core>, stream: TcpStream, leftover: Bytes, session: Session) {
+pub(crate) async fn run_session(core: Rc<Core>, stream: TcpStream, leftover: Bytes, session: Session, peer: IpAddr) {
     if core.is_stopping.get() {
         return;
     }
     let socket = Socket::new(stream);
     let id = core.fanout.borrow_mut().open(socket.clone());
-    let client = Rc::new(Client { id, session: RefCell::new(session), has_subscribed: Cell::new(false) });
+    let client = Rc::new(Client {
+        id,
+        peer,
+        session: RefCell::new(session),
+        has_subscribed: Cell::new(false),
+        is_gone: Cell::new(false),
+    });
     let place = core.clients.borrow_mut().insert(Rc::clone(&client));
 
     let mut effects = Effects::default();
@@ -30,6 +39,7 @@ pub(crate) async fn run_session(core: Rc<Core>, stream: TcpStream, leftover: Byt
         core.fanout.borrow_mut().give_up(id, close);
     }
 
+    client.is_gone.set(true);
     core.clients.borrow_mut().remove(place);
     let outlet = core.fanout.borrow_mut().remove(id);
     tracing::debug!(
@@ -42,7 +52,7 @@ pub(crate) async fn run_session(core: Rc<Core>, stream: TcpStream, leftover: Byt
 }
 
 /// Reads until the connection ends; returns the close frame that is still owed to the client.
-async fn read(core: &Rc<Core>, client: &Client, socket: Socket, leftover: Bytes) -> Option<Close> {
+async fn read(core: &Rc<Core>, client: &Rc<Client>, socket: Socket, leftover: Bytes) -> Option<Close> {
     let limit = core.shared.config.message_bytes_max;
     let mut websocket = WebSocket::after_handshake(ReadSide { socket, leftover }, Role::Server);
     websocket.set_auto_close(false);
@@ -69,6 +79,9 @@ async fn read(core: &Rc<Core>, client: &Client, socket: Socket, leftover: Bytes)
         };
         let mut effects = Effects::default();
         client.session.borrow_mut().on_message(incoming, core.now_ms(), &mut effects);
+        if let Some(question) = effects.question.take() {
+            spawn_local(answer(Rc::clone(core), Rc::clone(client), question));
+        }
         core.apply(client, effects);
     }
 }

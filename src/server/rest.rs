@@ -13,9 +13,13 @@ use hyper::{Request, Response, StatusCode};
 use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 
+use crate::protocol::websocket::Opcode;
+use crate::server::client::Client;
 use crate::server::core::Core;
+use crate::session::Effects;
+use crate::venue::binance::api::ApiRequest;
 use crate::venue::binance::rest::error::RestError;
-use crate::venue::binance::rest::query::Query;
+use crate::venue::binance::rest::query::{Options, Query};
 use crate::venue::binance::rest::reply::State;
 
 /// Addresses whose weight is remembered at the most; beyond it all are forgotten until the minute is over.
@@ -60,19 +64,7 @@ pub(crate) async fn respond(core: &Rc<Core>, request: &Request<Incoming>, peer: 
     let answer = match (parsed, wait) {
         (_, Some(_)) => Err(RestError::too_much_weight()),
         (Err(error), None) => Err(error),
-        (Ok((query, options)), None) => {
-            let (send, receive) = oneshot::channel();
-            let asked = core.shared.control.ask(move |market| {
-                let state =
-                    State { symbols: market.symbols, engine: market.engine, recent: market.recent, now: market.now };
-                // Whoever asked may have gone.
-                let _ = send.send(state.reply(&query, options));
-            });
-            match (asked, receive.await) {
-                (Ok(()), Ok(answer)) => answer,
-                _ => Err(unavailable()),
-            }
-        }
+        (Ok((query, options)), None) => ask(core, query, options).await,
     };
     let (status, body) = match answer {
         Ok(body) => (200, Bytes::from(body)),
@@ -89,6 +81,34 @@ pub(crate) async fn respond(core: &Rc<Core>, request: &Request<Incoming>, peer: 
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
+}
+
+/// Answers a request that came over the WebSocket API; the answer goes the way of all frames.
+pub(crate) async fn answer(core: Rc<Core>, client: Rc<Client>, request: ApiRequest) {
+    let weight = request.query.as_ref().map_or(1, Query::weight);
+    let (used, wait) = core.shared.weights.add(client.peer, weight);
+    let result = match (request.query.clone(), wait) {
+        (_, Some(_)) => Err(RestError::too_much_weight()),
+        (Err(error), None) => Err(error),
+        (Ok(query), None) => ask(&core, query, request.options).await,
+    };
+    let mut effects = Effects::default();
+    effects.send(Opcode::Text, &request.answer(&result, used));
+    core.send_if_there(&client, effects);
+}
+
+/// Has the market answer a question.
+async fn ask(core: &Core, query: Query, options: Options) -> Result<Vec<u8>, RestError> {
+    let (send, receive) = oneshot::channel();
+    let asked = core.shared.control.ask(move |market| {
+        let state = State { symbols: market.symbols, engine: market.engine, recent: market.recent, now: market.now };
+        // Whoever asked may have gone.
+        let _ = send.send(state.reply(&query, options));
+    });
+    match (asked, receive.await) {
+        (Ok(()), Ok(answer)) => answer,
+        _ => Err(unavailable()),
+    }
 }
 
 fn unavailable() -> RestError {

@@ -4,7 +4,6 @@
 //! wrapped is a property of the connection that it may change at any time.
 
 use std::rc::Rc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustc_hash::FxHashSet;
 use serde_json::Value;
@@ -88,8 +87,7 @@ impl BinanceSession {
     }
 
     /// Time has passed.
-    pub fn on_time(&mut self, now_ms: u64, effects: &mut Effects) {
-        let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64);
+    pub fn on_time(&mut self, now_ms: u64, unix_ms: u64, effects: &mut Effects) {
         match self.heartbeat.on_time(now_ms, unix_ms) {
             Beat::Nothing => {}
             Beat::Ping(payload) => effects.send(Opcode::Ping, payload.to_string().as_bytes()),

@@ -3,20 +3,26 @@
 //! A [`Session`] is a state machine. It is given what the client sends and what time it is, and says what is to be
 //! done; it knows no sockets, and its clock is the caller's.
 
+pub mod api;
 pub mod binance;
 pub mod heartbeat;
 pub mod rate;
 pub mod upbit;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use crate::fanout::backlog::{Batch, Mark};
 use crate::fanout::routes::Want;
 use crate::protocol::websocket::{Close, Opcode, write_frame};
+use crate::venue::binance::api::ApiRequest;
 
 /// A client's side of the connection, by the venue whose manners it expects.
 #[derive(Debug)]
 pub enum Session {
     /// A client of Binance's streams.
     Binance(binance::BinanceSession),
+    /// A client of Binance's WebSocket API.
+    Api(api::ApiSession),
     /// A client of Upbit's public socket.
     Upbit(upbit::UpbitSession),
 }
@@ -44,6 +50,8 @@ pub struct Effects {
     pub wants: Option<Vec<Want>>,
     /// Streams whose newest value is to be sent before anything else of theirs.
     pub snapshots: Vec<Want>,
+    /// What the client asks of the market, to be answered when the market has.
+    pub question: Option<ApiRequest>,
     /// How the connection ends, if it does.
     pub end: Option<End>,
 }
@@ -76,6 +84,7 @@ impl Session {
     pub fn begin(&mut self, now_ms: u64, effects: &mut Effects) {
         match self {
             Session::Binance(session) => session.begin(now_ms, effects),
+            Session::Api(_) => {}
             Session::Upbit(session) => session.begin(now_ms),
         }
     }
@@ -84,6 +93,7 @@ impl Session {
     pub fn on_message(&mut self, message: Incoming<'_>, now_ms: u64, effects: &mut Effects) {
         match self {
             Session::Binance(session) => session.on_message(message, now_ms, effects),
+            Session::Api(session) => session.on_message(message, now_ms, effects),
             Session::Upbit(session) => session.on_message(message, now_ms, effects),
         }
     }
@@ -91,7 +101,8 @@ impl Session {
     /// Time has passed; `frames_routed` counts what the client was sent so far. To be called at least twice a second.
     pub fn on_time(&mut self, now_ms: u64, frames_routed: u64, effects: &mut Effects) {
         match self {
-            Session::Binance(session) => session.on_time(now_ms, effects),
+            Session::Binance(session) => session.on_time(now_ms, unix_ms(), effects),
+            Session::Api(session) => session.on_time(now_ms, unix_ms(), effects),
             Session::Upbit(session) => session.on_time(now_ms, frames_routed, effects),
         }
     }
@@ -100,7 +111,13 @@ impl Session {
     pub fn on_shutdown(&mut self, unix_ns: i64, effects: &mut Effects) {
         match self {
             Session::Binance(session) => session.on_shutdown(unix_ns, effects),
+            Session::Api(session) => session.on_shutdown(unix_ns, effects),
             Session::Upbit(_) => effects.close(Close::SERVICE_RESTART),
         }
     }
+}
+
+/// The machine's clock, for what is sent to clients; deadlines are counted from the caller's.
+fn unix_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u64)
 }

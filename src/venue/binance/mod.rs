@@ -3,6 +3,7 @@
 //! Times in payloads are milliseconds, or microseconds for a connection that asked for them.
 
 pub mod address;
+pub mod api;
 pub mod decode;
 pub mod json;
 pub mod listing;

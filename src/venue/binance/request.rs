@@ -145,7 +145,8 @@ fn property(params: &[Value]) -> Result<(), Refusal> {
 }
 
 impl Id {
-    fn of(value: &Value) -> Option<Id> {
+    /// The id of a request, if it is one of the kinds that are accepted.
+    pub fn of(value: &Value) -> Option<Id> {
         match value {
             Value::Null => Some(Id::Null),
             Value::Number(number) => number.as_i64().map(Id::Int),
@@ -158,7 +159,8 @@ impl Id {
         }
     }
 
-    fn value(&self) -> Value {
+    /// The id as it came.
+    pub fn value(&self) -> Value {
         match self {
             Id::Int(value) => Value::from(*value),
             Id::Text(text) => Value::from(text.as_str()),
