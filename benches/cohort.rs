@@ -134,7 +134,7 @@ impl Core {
     fn new(feed: Feed, bytes_max: usize, sets: &[Vec<usize>]) -> Core {
         let metrics = Arc::new(Metrics::new(1));
         let limits = BacklogLimits { bytes_max, age_ms_max: u64::MAX, high_water_bytes: bytes_max };
-        let mut fanout = Fanout::new(limits, Arc::clone(&metrics), 0);
+        let mut fanout = Fanout::new(limits, Arc::default(), Arc::clone(&metrics), 0);
         let memory = Memory::default();
         for &name in &feed.names {
             let kind = Kind::Announce(Symbol { venue: Venue::Binance, name });

@@ -54,7 +54,7 @@ impl<'a> Replay<'a> {
             if wanted(event) {
                 let mut tick = event.tick;
                 seam.place(&mut tick);
-                engine.on_tick(&tick, &event.levels);
+                engine.on_tick(&tick, &event.levels, &mut |_, _| {});
             }
         }
         let is_change = |event: &&Event| wanted(event) && event.tick.channel == Channel::Depth(Pace::Ms100);
@@ -67,7 +67,7 @@ impl<'a> Replay<'a> {
     /// Goes over the seam and moves the ticks of the next pass.
     fn prepare(&mut self) {
         for bridge in self.seam.next_pass(&self.engine) {
-            self.engine.on_tick(&bridge.tick, &bridge.levels);
+            self.engine.on_tick(&bridge.tick, &bridge.levels, &mut |_, _| {});
         }
         self.ticks.clear();
         for event in self.tape.events.iter().filter(|event| (self.wanted)(event)) {
@@ -79,14 +79,14 @@ impl<'a> Replay<'a> {
 
     fn pass(&mut self) {
         for (tick, levels) in &self.ticks {
-            self.engine.on_tick(tick, levels);
+            self.engine.on_tick(tick, levels, &mut |_, _| {});
         }
     }
 
     /// Whether the pass that was played left whole books at its last changes.
     fn check(&self, applied_before: u64) {
-        assert_eq!(self.engine.counts().gaps, 0);
-        assert_eq!(self.engine.counts().changes_applied - applied_before, self.changes);
+        assert_eq!(self.engine.counts().books.gaps, 0);
+        assert_eq!(self.engine.counts().books.changes_applied - applied_before, self.changes);
         for (tick, _) in self.ticks.iter().rev().take(100) {
             if let (Kind::Depth(change), Channel::Depth(Pace::Ms100)) = (&tick.kind, tick.channel) {
                 let book = self.engine.book(tick.symbol).expect("a whole book");
@@ -112,7 +112,7 @@ fn engine(criterion: &mut Criterion) {
             bencher.iter_custom(|iterations| {
                 let mut elapsed = Duration::ZERO;
                 for _ in 0..iterations {
-                    let applied = replay.engine.counts().changes_applied;
+                    let applied = replay.engine.counts().books.changes_applied;
                     let start = Instant::now();
                     replay.pass();
                     elapsed += start.elapsed();

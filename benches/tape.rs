@@ -105,7 +105,7 @@ impl Event {
             (_, Channel::BookTicker) => "binance_book_ticker",
             (_, Channel::Depth(Pace::Ms100)) if self.levels.len() <= 4 => "binance_depth_small",
             (_, Channel::Depth(_)) if self.levels.len() >= 50 => "binance_depth_large",
-            (_, Channel::Kline(_)) => "binance_kline",
+            (_, Channel::Kline(..)) => "binance_kline",
             (_, Channel::Ticker) => "binance_ticker",
             (_, Channel::MiniTicker) => "binance_mini_ticker",
             _ => return None,

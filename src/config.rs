@@ -16,6 +16,7 @@ use crate::feed::builtin;
 use crate::feed::replay::Speed;
 use crate::feed::tape::Source;
 use crate::ingest::Plan;
+use crate::market::engine::Derive;
 use crate::ring::Limits;
 use crate::session::binance::BinanceLimits;
 use crate::session::heartbeat::HeartbeatLimits;
@@ -81,6 +82,10 @@ pub struct RawConfig {
     /// Largest message a client may send. [default: 1048576]
     #[arg(long, value_name = "BYTES")]
     pub message_bytes_max: Option<usize>,
+    /// Streams that the tape does not carry and that follow from what it does: `auto` derives what is missing, `always`
+    /// derives also what the tape carries, `never` derives nothing. [default: auto]
+    #[arg(long, value_name = "WHICH")]
+    pub derive: Option<String>,
     /// Binance: streams on one connection, 0 for any number. [default: 1024]
     #[arg(long, value_name = "N")]
     pub streams_max: Option<usize>,
@@ -156,6 +161,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// How the tapes are played.
     pub plan: Plan,
+    /// Which streams are derived.
+    pub derive: Derive,
     /// Whether the server ends with its tape.
     pub exit_at_end: bool,
     /// Writer threads.
@@ -208,7 +215,7 @@ impl RawConfig {
         }
         either!(
             listen speed repeat wait_for_clients exit_at_end writers pin ring_ticks ring_levels history_ticks
-            backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max streams_max ping_interval
+            backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max streams_max derive ping_interval
             message_rate message_burst connection_lifetime attempts_max weight_max pong_timeout idle_timeout log
         )
     }
@@ -245,6 +252,7 @@ impl RawConfig {
                 shift_to_now: is_built_in,
                 wait_for_clients: self.wait_for_clients.unwrap_or(0),
             },
+            derive: derive(self.derive.as_deref())?,
             exit_at_end,
             writers,
             pin: self.pin.unwrap_or(true),
@@ -289,6 +297,15 @@ fn within(name: &'static str, number: usize, range: std::ops::RangeInclusive<usi
         return Ok(());
     }
     Err(value(name, format!("{number} is not between {} and {}", range.start(), range.end())))
+}
+
+fn derive(text: Option<&str>) -> Result<Derive, ConfigError> {
+    match text.unwrap_or("auto") {
+        "auto" => Ok(Derive::Auto),
+        "always" => Ok(Derive::Always),
+        "never" => Ok(Derive::Never),
+        other => Err(value("--derive", format!("`{other}` is neither auto, always nor never"))),
+    }
 }
 
 fn default_writers() -> usize {

@@ -8,7 +8,7 @@
 //!        └──────────────── ingest: one thread ─────────────────┘         └── one thread and runtime per core ──┘
 //! ```
 //!
-//! - [`market`]: what the words mean: exact numbers, symbols, ticks, books. Imports nothing of ours.
+//! - [`market`]: what the words mean: exact numbers, symbols, ticks, books, candles, windows. Imports nothing of ours.
 //! - [`ring`]: one publisher, many readers, lossless. Imports nothing of ours.
 //! - [`protocol`]: framing as bytes in and bytes out. Imports nothing of ours.
 //! - [`venue`]: what an exchange's servers send and what its clients may ask.
@@ -34,7 +34,9 @@
 //! 6. A recorded message comes out, in its own venue's dialect, as the bytes that were recorded.
 //! 7. Every queue, buffer, table and wait has a limit with a name.
 //!
-//! Deliberately absent: user accounts, orders, persistence, a client library, streams derived from others.
+//! 8. Derived streams run on the feed's clock, which passes by messages only, so a tape gives the same at every speed.
+//!
+//! Deliberately absent: user accounts, orders, persistence, a client library.
 
 pub mod ring;
 

@@ -64,6 +64,10 @@ counts! {
         depth_gaps,
         /// Order books that became whole: snapshot and changes met.
         books_synced,
+        /// Ticks that the tape does not carry and somebody wants.
+        ticks_derived,
+        /// Trades left out of a candle because it had closed when they came.
+        late_trades,
         /// Times the tape began again.
         passes,
     }

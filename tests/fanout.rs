@@ -55,7 +55,7 @@ impl Sink for Pipe {
 const LIMITS: BacklogLimits = BacklogLimits { bytes_max: 4_000, age_ms_max: 30_000, high_water_bytes: 1_000 };
 
 fn fanout(limits: BacklogLimits) -> Fanout<Pipe> {
-    Fanout::new(limits, Arc::new(Metrics::new(1)), 0)
+    Fanout::new(limits, Arc::default(), Arc::new(Metrics::new(1)), 0)
 }
 
 fn symbol(number: u32) -> Symbol {
@@ -242,7 +242,7 @@ fn check(outlet: &tapecast::fanout::outlet::Outlet<Pipe>, pipe: &Pipe, twin: &Tw
 #[test]
 fn a_batch_costs_each_session_one_write_and_each_want_one_rendering() {
     let metrics = Arc::new(Metrics::new(1));
-    let mut fanout = Fanout::new(LIMITS, Arc::clone(&metrics), 0);
+    let mut fanout = Fanout::new(LIMITS, Arc::default(), Arc::clone(&metrics), 0);
     announce(&mut fanout, 0);
     let pipes: Vec<Pipe> = (0..50).map(|_| Pipe::default()).collect();
     for (number, pipe) in pipes.iter().enumerate() {
@@ -293,7 +293,7 @@ fn nobody_is_always_last() {
         }
         fn abort(&self) {}
     }
-    let mut fanout: Fanout<Turn> = Fanout::new(LIMITS, Arc::new(Metrics::new(1)), 0);
+    let mut fanout: Fanout<Turn> = Fanout::new(LIMITS, Arc::default(), Arc::new(Metrics::new(1)), 0);
     fanout.on_tick(&Tick { kind: Kind::Announce(symbol(0)), ..Tick::default() }, &[]);
     for number in 0..4 {
         let id = fanout.open(Turn(number, Rc::clone(&order)));

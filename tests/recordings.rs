@@ -43,7 +43,7 @@ fn play(path: &std::path::Path) -> Played {
         match decoder.decode(venue, &mut message, ts_recv, &mut played.symbols) {
             Ok(Message::Tick) => {
                 played.ticks += 1;
-                played.engine.on_tick(&decoder.tick, &decoder.levels);
+                played.engine.on_tick(&decoder.tick, &decoder.levels, &mut |_, _| {});
                 let (kind, id, price, size) = match &decoder.tick.kind {
                     Kind::Trade(trade) => ("trade", trade.id, trade.price, trade.size),
                     Kind::AggTrade(trade) => ("aggTrade", trade.id, trade.price, trade.size),
@@ -141,8 +141,8 @@ fn books_and_trades_end_as_the_recordings_say() {
             assert_eq!(book.asks().next(), Some(level(&answer["best_ask"])), "{place}");
             books += 1;
         }
-        assert_eq!(played.engine.counts().gaps, 0, "{name}");
-        assert_eq!(played.engine.counts().books_synced as usize, played.snapshots, "{name}");
+        assert_eq!(played.engine.counts().books.gaps, 0, "{name}");
+        assert_eq!(played.engine.counts().books.books_synced as usize, played.snapshots, "{name}");
         let trades = answers["trades"].as_object().expect("an object");
         assert_eq!(played.trades.len(), trades.len(), "{name}");
         for (key, answer) in trades {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::market::symbol::Venue;
+use crate::market::symbol::{Name, Venue};
 use crate::market::tick::{Level, Tick};
 use crate::protocol::websocket::{HEADER_BYTES_MAX, Opcode, frame_in_place};
 use crate::venue::binance::sbe::Places;
@@ -101,6 +101,27 @@ impl Frame {
             }
         };
         self.start = frame_in_place(opcode, &mut self.buffer);
+        true
+    }
+
+    /// Renders the newest ticks of many symbols as one array. False if the form has no such frames.
+    pub fn render_list<'t>(&mut self, form: &Form, ticks: impl Iterator<Item = (&'t Tick, Name)>) -> bool {
+        let Form::Binance { unit, wrapper } = form else { return false };
+        self.buffer.clear();
+        self.buffer.resize(HEADER_BYTES_MAX, 0);
+        if let Some(name) = wrapper {
+            self.buffer.extend_from_slice(b"{\"stream\":\"");
+            self.buffer.extend_from_slice(name.as_bytes());
+            self.buffer.extend_from_slice(b"\",\"data\":");
+        }
+        let mut before = b'[';
+        for (tick, symbol) in ticks {
+            self.buffer.push(before);
+            binance::json::write_payload(tick, &[], symbol.as_str(), *unit, &mut self.buffer);
+            before = b',';
+        }
+        self.buffer.extend_from_slice(if wrapper.is_some() { b"]}" } else { b"]" });
+        self.start = frame_in_place(Opcode::Text, &mut self.buffer);
         true
     }
 

@@ -4,12 +4,15 @@
 //! their symbol by its spelling, because a client may subscribe to a symbol before the feed has named it; they find
 //! their stream when it does.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 use slab::Slab;
 
 use crate::fanout::frame::Form;
 use crate::fanout::id::{CohortId, WantId};
 use crate::market::channel::{Channel, Scope, Stream};
+use crate::market::interest::Interest;
 use crate::market::symbol::{Name, SymbolId, Symbols, Venue};
 
 /// A stream in a form.
@@ -35,6 +38,8 @@ type ByChannel = FxHashMap<(Venue, Channel), Vec<WantId>>;
 /// All wants of a core.
 #[derive(Debug, Default)]
 pub struct Routes {
+    /// What the market should derive. Never taken back: another core may want it, or a client that comes again.
+    interest: Arc<Interest>,
     entries: Slab<Entry>,
     ids: FxHashMap<Want, WantId>,
     by_stream: Vec<Vec<WantId>>,
@@ -44,6 +49,11 @@ pub struct Routes {
 }
 
 impl Routes {
+    /// No wants yet.
+    pub fn new(interest: Arc<Interest>) -> Routes {
+        Routes { interest, ..Routes::default() }
+    }
+
     /// The wants of a stream.
     #[inline]
     pub fn of(&self, stream: Stream) -> &[WantId] {
@@ -103,8 +113,14 @@ impl Routes {
                 Some(symbol) => self.route(symbol, id),
                 None => self.unresolved.entry((venue, name)).or_default().push(id),
             },
-            Scope::Each => self.each.entry((venue, want.channel)).or_default().push(id),
-            Scope::Collected => self.collected.entry((venue, want.channel)).or_default().push(id),
+            Scope::Each => {
+                self.interest.set_everywhere(want.channel);
+                self.each.entry((venue, want.channel)).or_default().push(id);
+            }
+            Scope::Collected => {
+                self.interest.set_everywhere(want.channel);
+                self.collected.entry((venue, want.channel)).or_default().push(id);
+            }
         }
         self.ids.insert(want, id);
         id
@@ -123,6 +139,7 @@ impl Routes {
             self.by_stream.resize_with(stream.index() + 1, Vec::new);
         }
         self.by_stream[stream.index()].push(id);
+        self.interest.set(stream);
     }
 
     /// From now on the cohort holds these wants.

@@ -18,6 +18,7 @@ use crate::fanout::id::{CohortId, OutletId, WantId};
 use crate::fanout::outlet::{Outlet, OutletState, Sent, Sink};
 use crate::fanout::routes::{Routes, Want};
 use crate::market::channel::{Channel, Loss, Scope, Stream};
+use crate::market::interest::Interest;
 use crate::market::last_value::LastValues;
 use crate::market::symbol::{SymbolId, Symbols, Venue};
 use crate::market::tick::{Kind, Level, Tick};
@@ -61,12 +62,12 @@ pub struct Fanout<S> {
 }
 
 impl<S: Sink> Fanout<S> {
-    /// A core's writer without sessions. It counts into `metrics.cores[core]`.
-    pub fn new(limits: BacklogLimits, metrics: Arc<Metrics>, core: usize) -> Fanout<S> {
+    /// A core's writer without sessions. It writes what is wanted into `interest`, and counts into `metrics.cores[core]`.
+    pub fn new(limits: BacklogLimits, interest: Arc<Interest>, metrics: Arc<Metrics>, core: usize) -> Fanout<S> {
         Fanout {
             symbols: Symbols::default(),
             last_values: LastValues::default(),
-            routes: Routes::default(),
+            routes: Routes::new(interest),
             collected: FxHashMap::default(),
             cohorts: Slab::new(),
             cohort_ids: FxHashMap::default(),
@@ -100,7 +101,10 @@ impl<S: Sink> Fanout<S> {
                 self.routes.resolve(symbol.venue, symbol.name, id);
                 return;
             }
+            Kind::Second => return self.send_collected(),
             Kind::End => {
+                // No further second will be told.
+                self.send_collected();
                 self.is_ended = true;
                 return;
             }
@@ -125,14 +129,32 @@ impl<S: Sink> Fanout<S> {
             let is_one_symbols = matches!(self.routes.scope(id), Scope::Symbol(_));
             let replaces = if tick.channel.loss() == Loss::Superseded && is_one_symbols { id.0 } else { Mark::KEPT };
             for &cohort_id in cohorts {
-                let batch = &mut self.cohorts[cohort_id.index()].batch;
-                if batch.marks.is_empty() {
-                    self.touched.push(cohort_id);
-                }
-                batch.push(self.frame.bytes(), replaces);
-                self.batch_bytes = self.batch_bytes.max(batch.bytes.len());
+                append(&mut self.cohorts, &mut self.touched, cohort_id, self.frame.bytes(), replaces);
+                self.batch_bytes = self.batch_bytes.max(self.cohorts[cohort_id.index()].batch.bytes.len());
             }
         }
+    }
+
+    /// A second is over: one array of the newest tick of each symbol that has one since the last.
+    fn send_collected(&mut self) {
+        if self.collected.is_empty() {
+            return;
+        }
+        let wants: Vec<_> = self.routes.collected().collect();
+        for (venue, channel, id) in wants {
+            let Some(ticks) = self.collected.get(&(venue, channel)).filter(|ticks| !ticks.is_empty()) else { continue };
+            let (form, cohorts) = self.routes.get(id);
+            let symbols = &self.symbols;
+            let named = ticks.values().map(|tick| (tick, symbols.get(tick.symbol).name));
+            if !self.frame.render_list(form, named) {
+                continue;
+            }
+            self.metrics.cores[self.core].frames_rendered.add(1);
+            for &cohort_id in cohorts {
+                append(&mut self.cohorts, &mut self.touched, cohort_id, self.frame.bytes(), Mark::KEPT);
+            }
+        }
+        self.collected.values_mut().for_each(BTreeMap::clear);
     }
 
     /// Bytes of the largest batch in the making: a reader stops reading ticks when it has grown enough.
@@ -367,4 +389,14 @@ impl<S: Sink> Fanout<S> {
     pub fn symbols(&self) -> &Symbols {
         &self.symbols
     }
+}
+
+/// Appends a frame to a cohort's batch.
+#[inline]
+fn append(cohorts: &mut Slab<Cohort>, touched: &mut Vec<CohortId>, id: CohortId, frame: &[u8], replaces: u32) {
+    let batch = &mut cohorts[id.index()].batch;
+    if batch.marks.is_empty() {
+        touched.push(id);
+    }
+    batch.push(frame, replaces);
 }

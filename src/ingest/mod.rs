@@ -11,6 +11,7 @@ mod control;
 
 pub use control::{Busy, Control, Market, Questions};
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::feed::FeedError;
 use crate::feed::merge::Merge;
 use crate::feed::replay::{Replay, Speed};
-use crate::market::civil::NS_PER_SECOND;
+use crate::market::civil::{NS_PER_MS, NS_PER_SECOND};
 use crate::market::engine::Engine;
 use crate::market::recent::Recent;
 use crate::market::seam::Seam;
@@ -45,6 +46,9 @@ pub struct Plan {
 /// The longest the loop sleeps before it looks around.
 pub const NAP_MAX: Duration = Duration::from_millis(20);
 
+/// Time between two clock messages of a feed.
+const CLOCK_EVERY_NS: i64 = 100 * NS_PER_MS;
+
 /// Ticks published before parked readers are woken, while messages are due one right after the other.
 const WAKE_EVERY: u32 = 64;
 
@@ -59,12 +63,36 @@ pub struct Ingest {
     symbols: Symbols,
     announced: usize,
     engine: Engine,
+    outgoing: Outgoing,
+    /// The last clock message.
+    clock_ns: Option<i64>,
     recent: Recent,
     seam: Seam,
     sequence: u64,
     unwoken: u32,
     has_caught_up: bool,
     questions: Questions,
+}
+
+/// Ticks on their way from the market to the ring.
+#[derive(Default)]
+struct Outgoing {
+    ticks: Vec<(Tick, Range<usize>)>,
+    levels: Vec<Level>,
+}
+
+impl Outgoing {
+    fn push(&mut self, tick: &Tick, levels: &[Level]) {
+        let start = self.levels.len();
+        self.levels.extend_from_slice(levels);
+        self.ticks.push((*tick, start..self.levels.len()));
+    }
+
+    fn emptied(mut self) -> Outgoing {
+        self.ticks.clear();
+        self.levels.clear();
+        self
+    }
 }
 
 /// The loop was told to stop.
@@ -75,6 +103,7 @@ impl Ingest {
     pub fn new(
         feed: Merge,
         plan: Plan,
+        engine: Engine,
         publisher: Publisher<Tick, Level>,
         (control, questions): (Arc<Control>, Questions),
         metrics: Arc<Metrics>,
@@ -88,7 +117,9 @@ impl Ingest {
             decoder: Decoder::default(),
             symbols: Symbols::default(),
             announced: 0,
-            engine: Engine::default(),
+            engine,
+            outgoing: Outgoing::default(),
+            clock_ns: None,
             recent: Recent::default(),
             seam: Seam::default(),
             sequence: 0,
@@ -132,6 +163,7 @@ impl Ingest {
         loop {
             while let Some(ts_recv) = self.feed.peek() {
                 let due = self.seam.place_time(ts_recv);
+                self.pass_time(&replay, due)?;
                 self.wait_until_due(&replay, due)?;
                 if let Some((ts_recv, venue)) = self.feed.next(&mut message) {
                     self.on_message(venue, &mut message, ts_recv)?;
@@ -144,8 +176,7 @@ impl Ingest {
             for bridge in self.seam.next_pass(&self.engine) {
                 self.sequence += 1;
                 let tick = Tick { sequence: self.sequence, ..bridge.tick };
-                self.engine.on_tick(&tick, &bridge.levels);
-                self.publish(&tick, &bridge.levels)?;
+                self.pass_on(&tick, &bridge.levels)?;
             }
             self.metrics.ingest.passes.add(1);
         }
@@ -233,8 +264,39 @@ impl Ingest {
         self.announce()?;
         let mut tick = Tick { sequence: self.sequence, ts_recv, ..tick };
         self.seam.place(&mut tick);
-        self.engine.on_tick(&tick, levels);
-        self.publish(&tick, levels)
+        self.pass_on(&tick, levels)
+    }
+
+    /// Lets the market see a tick, and publishes it with all that follows from it.
+    fn pass_on(&mut self, tick: &Tick, levels: &[Level]) -> Result<(), Stopped> {
+        self.engine.on_tick(tick, levels, &mut |tick, levels| self.outgoing.push(tick, levels));
+        self.publish_outgoing()
+    }
+
+    /// Clock messages up to a time: one at every whole 100 ms of receive time, whatever the pace, so that what is told
+    /// at fixed times is the same at every speed.
+    fn pass_time(&mut self, replay: &Replay, until_ns: i64) -> Result<(), Stopped> {
+        let Some(mut clock) = self.clock_ns else {
+            self.clock_ns = Some(until_ns - until_ns.rem_euclid(CLOCK_EVERY_NS));
+            return Ok(());
+        };
+        while clock + CLOCK_EVERY_NS <= until_ns {
+            clock += CLOCK_EVERY_NS;
+            self.wait_until_due(replay, clock)?;
+            self.clock_ns = Some(clock);
+            self.sequence += 1;
+            self.engine.on_clock(clock, self.sequence, &mut |tick, levels| self.outgoing.push(tick, levels));
+            self.publish_outgoing()?;
+        }
+        Ok(())
+    }
+
+    fn publish_outgoing(&mut self) -> Result<(), Stopped> {
+        let outgoing = std::mem::take(&mut self.outgoing);
+        let published =
+            outgoing.ticks.iter().try_for_each(|(tick, range)| self.publish(tick, &outgoing.levels[range.clone()]));
+        self.outgoing = outgoing.emptied();
+        published
     }
 
     fn on_rejected(&mut self, reason: Rejected) {
@@ -251,7 +313,7 @@ impl Ingest {
             let id = crate::market::symbol::SymbolId(self.announced as u32);
             let symbol = *self.symbols.get(id);
             let tick = Tick { sequence: self.sequence, symbol: id, kind: Kind::Announce(symbol), ..Tick::default() };
-            self.publish(&tick, &[])?;
+            self.pass_on(&tick, &[])?;
             self.announced += 1;
         }
         Ok(())
@@ -302,8 +364,10 @@ impl Ingest {
 
     fn note_counts(&self) {
         let counts = self.engine.counts();
-        self.metrics.ingest.depth_gaps.set(counts.gaps);
-        self.metrics.ingest.books_synced.set(counts.books_synced);
+        self.metrics.ingest.depth_gaps.set(counts.books.gaps);
+        self.metrics.ingest.books_synced.set(counts.books.books_synced);
+        self.metrics.ingest.ticks_derived.set(counts.ticks_derived);
+        self.metrics.ingest.late_trades.set(counts.late_trades);
         for (count, value) in self.metrics.lines_damaged.iter().zip(self.feed.damaged()) {
             count.set(value);
         }

@@ -14,7 +14,7 @@ pub enum Channel {
     /// Changes of the order book, collected over a time.
     Depth(Pace),
     /// One candle in the making, over and over, and once when it closes.
-    Kline(Interval),
+    Kline(Interval, Zone),
     /// Statistics of the last 24 hours.
     Ticker,
     /// The shorter statistics of the last 24 hours.
@@ -23,6 +23,12 @@ pub enum Channel {
     DayTicker,
     /// The whole upper part of the order book at each change (Upbit's order book).
     Orderbook,
+    /// The best levels of both sides, whole, at most once in a time.
+    PartialDepth(Levels, Pace),
+    /// Statistics of one, four or twenty-four hours, from a whole minute on.
+    WindowTicker(Window),
+    /// The average price of the last five minutes.
+    AvgPrice,
 }
 
 /// How long changes are collected before they are sent.
@@ -32,6 +38,77 @@ pub enum Pace {
     Ms100,
     /// One second.
     Ms1000,
+}
+
+/// How many levels of each side a partial book shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Levels {
+    L5,
+    L10,
+    L20,
+}
+
+impl Levels {
+    /// All of them, fewest first.
+    pub const ALL: [Levels; 3] = [Levels::L5, Levels::L10, Levels::L20];
+
+    /// The number.
+    pub fn count(self) -> usize {
+        [5, 10, 20][self as usize]
+    }
+}
+
+/// The time a window ticker looks back over; it opens on a whole minute, so it may be up to a minute longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Window {
+    H1,
+    H4,
+    D1,
+}
+
+impl Window {
+    /// All of them, shortest first.
+    pub const ALL: [Window; 3] = [Window::H1, Window::H4, Window::D1];
+
+    /// The name Binance gives it.
+    pub fn name(self) -> &'static str {
+        ["1h", "4h", "1d"][self as usize]
+    }
+
+    /// The window of a name, case-sensitive; `None` for any other text.
+    pub fn from_name(name: &str) -> Option<Window> {
+        Self::ALL.into_iter().find(|window| window.name() == name)
+    }
+
+    /// Its length in seconds, without what it may be longer.
+    pub fn seconds(self) -> i64 {
+        [3_600, 14_400, 86_400][self as usize]
+    }
+}
+
+/// Where days, and with them candles, begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Zone {
+    /// At midnight UTC.
+    #[default]
+    Utc,
+    /// At 16:00 UTC, which is midnight eight hours further east.
+    Plus8,
+}
+
+impl Zone {
+    /// Both.
+    pub const ALL: [Zone; 2] = [Zone::Utc, Zone::Plus8];
+
+    /// How many seconds its clocks are ahead of UTC.
+    pub fn seconds(self) -> i64 {
+        [0, 28_800][self as usize]
+    }
 }
 
 /// What may happen to a frame that a slow client has not taken yet.
@@ -45,11 +122,11 @@ pub enum Loss {
 
 impl Channel {
     /// Upper bound of [`Channel::index`]: the room a table per symbol needs.
-    pub const COUNT: usize = 32;
+    pub const COUNT: usize = 64;
 
     /// A dense number below [`Channel::COUNT`].
     #[inline]
-    pub fn index(self) -> usize {
+    pub const fn index(self) -> usize {
         match self {
             Channel::Trade => 0,
             Channel::AggTrade => 1,
@@ -60,8 +137,17 @@ impl Channel {
             Channel::MiniTicker => 6,
             Channel::DayTicker => 7,
             Channel::Orderbook => 8,
-            Channel::Kline(interval) => 16 + interval as usize,
+            Channel::PartialDepth(levels, pace) => 9 + 2 * levels as usize + pace as usize,
+            Channel::AvgPrice => 15,
+            Channel::Kline(interval, zone) => 16 + 16 * zone as usize + interval as usize,
+            Channel::WindowTicker(window) => 48 + window as usize,
         }
+    }
+
+    /// Its bit in a word that holds one for each channel.
+    #[inline]
+    pub const fn bit(self) -> u64 {
+        1 << self.index()
     }
 
     /// Whether a newer message of this channel makes an older one worthless.
@@ -71,10 +157,15 @@ impl Channel {
     #[inline]
     pub fn loss(self) -> Loss {
         match self {
-            Channel::Trade | Channel::AggTrade | Channel::Depth(_) | Channel::Kline(_) => Loss::Never,
-            Channel::BookTicker | Channel::Ticker | Channel::MiniTicker | Channel::DayTicker | Channel::Orderbook => {
-                Loss::Superseded
-            }
+            Channel::Trade | Channel::AggTrade | Channel::Depth(_) | Channel::Kline(..) => Loss::Never,
+            Channel::BookTicker
+            | Channel::Ticker
+            | Channel::MiniTicker
+            | Channel::DayTicker
+            | Channel::Orderbook
+            | Channel::PartialDepth(..)
+            | Channel::WindowTicker(_)
+            | Channel::AvgPrice => Loss::Superseded,
         }
     }
 }
@@ -187,8 +278,15 @@ mod tests {
             Channel::MiniTicker,
             Channel::DayTicker,
             Channel::Orderbook,
+            Channel::AvgPrice,
         ];
-        all.extend(Interval::ALL.map(Channel::Kline));
+        all.extend(Window::ALL.map(Channel::WindowTicker));
+        for pace in [Pace::Ms100, Pace::Ms1000] {
+            all.extend(Levels::ALL.map(|levels| Channel::PartialDepth(levels, pace)));
+        }
+        for zone in Zone::ALL {
+            all.extend(Interval::ALL.map(|interval| Channel::Kline(interval, zone)));
+        }
         let mut numbers: Vec<usize> = all.iter().map(|channel| channel.index()).collect();
         numbers.sort_unstable();
         numbers.dedup();

@@ -195,10 +195,20 @@ impl Decimal {
     }
 
     /// The sum in plain notation, with as many places as the operand that has more; `None` when out of range.
+    #[inline]
     pub fn checked_add(self, other: Decimal) -> Option<Decimal> {
+        if self.scale() == other.scale() && self.scale() >= 0 {
+            let sum = self.mantissa() + other.mantissa();
+            return (sum.abs() <= MANTISSA_MAX).then(|| Self::pack(sum, self.scale(), 0));
+        }
         let scale = self.scale().max(other.scale()).max(0);
         let sum = self.mantissa_at(scale)?.checked_add(other.mantissa_at(scale)?)?;
         (sum.abs() <= MANTISSA_MAX).then(|| Self::pack(sum, scale, 0))
+    }
+
+    /// The difference in plain notation, with as many places as the operand that has more; `None` when out of range.
+    pub fn checked_sub(self, other: Decimal) -> Option<Decimal> {
+        self.checked_add(Self::pack(-other.mantissa(), other.scale(), 0))
     }
 
     /// The product in plain notation, with the places of both operands together; `None` when out of range.

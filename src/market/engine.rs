@@ -1,224 +1,292 @@
-//! The market engine: takes in what a feed says and keeps the books.
+//! The market engine: one tick in, all ticks out, on the feed's clock.
 //!
-//! One [`Engine`] runs on the ingest thread. It holds a book for every symbol that has depth changes and a snapshot,
-//! checks that the changes of each depth stream follow one another, and keeps changes that arrive before their
-//! snapshot until it is there.
+//! One [`Engine`] runs on the ingest thread. What it is given it passes on, and adds the streams that follow from it:
 //!
-//! Everything it keeps has a limit: [`CHANGES_WAITING_MAX`] changes per symbol without a snapshot (the oldest go
-//! first, since the newest are the ones a later snapshot needs) and [`SNAPSHOTS_WAITING_MAX`] snapshots nobody
-//! continues. Books are as large as the exchange's own.
+//! ```text
+//!  trades, or aggregate trades ──▶ klines of 16 lengths in 2 zones, tickers of 24 hours, of windows, average price
+//!  trades ───────────────────────▶ aggregate trades
+//!  depth every 100 ms ───────────▶ depth every second
+//!  depth and snapshots ──▶ book ─▶ best bid and ask, partial depth of 5, 10, 20 levels every 100 ms and every second
+//! ```
+//!
+//! Binance's streams only: a symbol announced as another venue's is passed on and not looked at. Depth every 100 ms
+//! cannot be made of depth every second.
+//!
+//! # When
+//!
+//! A message first moves the market clock ([`MarketClock`]). If that reaches a boundary, what is timed is told, as it
+//! was before this message. Then comes the tick itself, then what it has caused. All of them carry its sequence.
+//! Timed ticks carry their boundary as event time, and each stream has at most one for a boundary, only where
+//! something has changed. After those of a whole second comes [`Kind::Second`].
+//!
+//! # What is published
+//!
+//! [`Derive`] says which streams are derived, [`Interest`] which of them somebody wants. With [`Derive::Auto`] a
+//! channel that a feed carries itself for a symbol is never derived after its first native tick. Nor is it before
+//! [`NATIVE_GRACE_NS`] have passed since the symbol's first tick of the kind it would be derived from: time for the
+//! native stream to show itself, for the slowest speak every two seconds.
+//!
+//! All state is kept as if everything were wanted, so the same messages give the same ticks whenever a stream is
+//! asked for. What is costly is left until it is asked for: levels are sorted, windows summed up only to be told.
+//!
+//! # Limits
+//!
+//! A symbol's trades cost at most 11 MiB for its windows ([`window`](crate::market::window)) and 5 KiB for its candles;
+//! nothing before its first trade. Its changes of a second are bounded by
+//! [`merged_depth::LEVELS_MAX`](crate::market::merged_depth::LEVELS_MAX), its waiting ones as [`Books`] says. There
+//! are at most [`Symbols::COUNT_MAX`](crate::market::symbol::Symbols::COUNT_MAX) symbols.
+//!
+//! Known limitation: windows and the first candle hold what the feed has told; of trades before its beginning nothing
+//! is known.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
-use crate::market::book::{Applied, Book};
+use crate::market::book::Book;
+use crate::market::books::{BookCounts, Books};
 use crate::market::channel::{Channel, Pace};
-use crate::market::snapshot::{Change, Snapshot};
-use crate::market::symbol::SymbolId;
-use crate::market::tick::{Depth, Kind, Level, Tick};
-
-/// The most changes kept per symbol until its snapshot comes: some 100 seconds of a 100 ms stream.
-pub const CHANGES_WAITING_MAX: usize = 1_024;
-
-/// The most snapshots kept until a change continues them.
-pub const SNAPSHOTS_WAITING_MAX: usize = 64;
+use crate::market::civil::NS_PER_SECOND;
+use crate::market::clock::{Crossed, MarketClock, is_believable};
+pub use crate::market::instrument::{Derive, NATIVE_GRACE_NS};
+use crate::market::instrument::{Instrument, Source, Taken};
+use crate::market::interest::Interest;
+use crate::market::snapshot::Snapshot;
+use crate::market::symbol::{SymbolId, Venue};
+use crate::market::tick::{Kind, Level, Tick};
+use crate::market::wire::{Out, Wire};
 
 /// What the engine has met so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EngineCounts {
-    /// Changes applied to a book.
-    pub changes_applied: u64,
-    /// Depth events whose first id is not the last id of the one before, plus one.
-    pub gaps: u64,
-    /// Books that became whole: a snapshot met the change that continues it.
-    pub books_synced: u64,
-    /// Snapshots given up because too many others waited.
-    pub snapshots_dropped: u64,
-    /// Changes given up because too many others waited.
-    pub changes_dropped: u64,
+    /// What the books have met.
+    pub books: BookCounts,
+    /// Derived ticks published.
+    pub ticks_derived: u64,
+    /// Trades that went into candles and windows, each of an aggregate trade counted. `trades_added` and those of
+    /// `trades_repeated` and `trades_refused` are all trades, or all aggregate trades where there are no others.
+    pub trades_added: u64,
+    /// Trades, or aggregate trades, whose id was not above that of the one before.
+    pub trades_repeated: u64,
+    /// Trades, or aggregate trades, that cannot be summed: a price of zero, a number out of range, a time that is not
+    /// believed.
+    pub trades_refused: u64,
+    /// Trades left out of at least one candle because it had closed when they came.
+    pub late_trades: u64,
+    /// Native ticks dropped in favour of derived ones.
+    pub natives_dropped: u64,
+    /// Ticks whose times lie too far from their receive time to be believed.
+    pub times_refused: u64,
 }
 
-/// Keeps all books.
+/// Keeps books, candles and windows, and derives.
 #[derive(Debug, Default)]
 pub struct Engine {
-    markets: Vec<Market>,
-    snapshots: VecDeque<Snapshot>,
+    derive: Derive,
+    interest: Arc<Interest>,
+    clock: MarketClock,
+    books: Books,
+    instruments: Vec<Instrument>,
+    /// Symbols that are not Binance's.
+    foreign: Vec<bool>,
+    /// Symbols with something to tell on the next 100 ms; each once.
+    touched: Vec<SymbolId>,
+    is_touched: Vec<bool>,
+    /// Levels on their way out.
+    spare: Vec<Level>,
     counts: EngineCounts,
 }
 
-/// What is known of one symbol.
-#[derive(Debug, Default)]
-struct Market {
-    book: Option<Book>,
-    /// The book's first snapshot; where a tape repeats, its book starts from there again.
-    first_snapshot: Option<Book>,
-    waiting: VecDeque<Change>,
-    last_ids: [Option<i64>; 2],
+/// The message that everything is caused by.
+#[derive(Clone, Copy)]
+struct Cause {
+    sequence: u64,
+    ts_recv: i64,
 }
 
 impl Engine {
-    /// Takes in a tick with its levels.
-    pub fn on_tick(&mut self, tick: &Tick, levels: &[Level]) {
-        if let (Kind::Depth(depth), Channel::Depth(pace)) = (&tick.kind, tick.channel) {
-            self.on_depth(tick.symbol, pace, depth, levels);
+    /// An engine that has seen nothing yet.
+    pub fn new(derive: Derive) -> Engine {
+        Engine { derive, ..Engine::default() }
+    }
+
+    /// The table of what is wanted, for the cores to write.
+    pub fn interest(&self) -> Arc<Interest> {
+        Arc::clone(&self.interest)
+    }
+
+    /// Takes in a tick with its levels; `out` gets all that is to be published, this tick included where its place is.
+    pub fn on_tick(&mut self, tick: &Tick, levels: &[Level], out: &mut impl FnMut(&Tick, &[Level])) {
+        let out: Out = out;
+        if let Kind::Announce(symbol) = &tick.kind {
+            self.foreign.resize(self.foreign.len().max(tick.symbol.index() + 1), false);
+            self.foreign[tick.symbol.index()] = symbol.venue != Venue::Binance;
+        }
+        let is_foreign = self.foreign.get(tick.symbol.index()).is_some_and(|&foreign| foreign);
+        if is_foreign || matches!(tick.kind, Kind::Announce(_) | Kind::Second | Kind::End) {
+            return out(tick, levels);
+        }
+        let index = tick.symbol.index();
+        if self.instruments.len() <= index {
+            self.instruments.resize_with(index + 1, Instrument::default);
+            self.is_touched.resize(index + 1, false);
+        }
+        let cause = Cause { sequence: tick.sequence, ts_recv: tick.ts_recv };
+        let is_timely = self.on_time(tick, cause, out);
+        let (now, derive) = (self.clock.now(), self.derive);
+        let instrument = &mut self.instruments[index];
+        match &tick.kind {
+            Kind::Trade(_) => {
+                instrument.note_source(Source::Trades, now);
+                instrument.note_source(Source::Executions, now);
+            }
+            Kind::AggTrade(_) => instrument.note_source(Source::Executions, now),
+            Kind::Depth(_) if tick.channel == Channel::Depth(Pace::Ms100) => {
+                instrument.note_source(Source::Changes, now);
+            }
+            _ => {}
+        }
+        instrument.note_native(tick.channel);
+        if derive == Derive::Always && instrument.derived(derive, now) & tick.channel.bit() != 0 {
+            self.counts.natives_dropped += 1;
+        } else {
+            out(tick, levels);
+        }
+        self.on_news(tick, levels, is_timely, cause, out);
+    }
+
+    /// Lets the receive time pass, in silence or not: a clock message of the feed.
+    pub fn on_clock(&mut self, ts_recv: i64, sequence: u64, out: &mut impl FnMut(&Tick, &[Level])) {
+        if let Some(crossed) = self.clock.on_silence(ts_recv) {
+            self.on_boundary(crossed, Cause { sequence, ts_recv }, out);
         }
     }
 
     /// Takes in a snapshot; it is used as soon as a change continues it.
     pub fn on_snapshot(&mut self, snapshot: Snapshot) {
-        let continued = |symbol: usize, market: &Market| {
-            market.waiting.iter().any(|change| snapshot.continued_by(SymbolId(symbol as u32), change))
-        };
-        if let Some(symbol) = (0..self.markets.len()).find(|&s| continued(s, &self.markets[s])) {
-            return self.sync(SymbolId(symbol as u32), snapshot);
-        }
-        if self.snapshots.len() == SNAPSHOTS_WAITING_MAX {
-            self.snapshots.pop_front();
-            self.counts.snapshots_dropped += 1;
-        }
-        self.snapshots.push_back(snapshot);
+        self.books.on_snapshot(snapshot);
     }
 
     /// The book of a symbol; `None` until its snapshot and the change that continues it have come, and after a gap.
     pub fn book(&self, symbol: SymbolId) -> Option<&Book> {
-        self.markets.get(symbol.index())?.book.as_ref()
+        self.books.book(symbol)
     }
 
     /// The book of a symbol as its first snapshot had it.
     pub fn first_snapshot(&self, symbol: SymbolId) -> Option<&Book> {
-        self.markets.get(symbol.index())?.first_snapshot.as_ref()
+        self.books.first_snapshot(symbol)
     }
 
     /// What it has met so far.
     pub fn counts(&self) -> EngineCounts {
-        self.counts
+        EngineCounts { books: self.books.counts(), ..self.counts }
     }
 
-    fn on_depth(&mut self, symbol: SymbolId, pace: Pace, depth: &Depth, levels: &[Level]) {
-        if self.markets.len() <= symbol.index() {
-            self.markets.resize_with(symbol.index() + 1, Market::default);
-        }
-        let market = &mut self.markets[symbol.index()];
-        let last_id = &mut market.last_ids[pace as usize];
-        if last_id.is_some_and(|last| depth.first_id != last + 1) {
-            self.counts.gaps += 1;
-        }
-        *last_id = Some(depth.last_id);
-
-        let (bids, asks) = levels.split_at(depth.bids as usize);
-        if let Some(book) = &mut market.book {
-            match book.apply(depth.first_id, depth.last_id, bids, asks) {
-                Applied::Applied => self.counts.changes_applied += 1,
-                Applied::Old => {}
-                Applied::Gap { .. } => market.book = None,
-            }
-        }
-        if market.book.is_some() {
-            return;
-        }
-        let change = Change {
-            first_id: depth.first_id,
-            last_id: depth.last_id,
-            levels: levels.to_vec(),
-            bids: depth.bids as usize,
+    /// Moves the clock by the exchange's times in a tick, where it has any; whether they are believed.
+    fn on_time(&mut self, tick: &Tick, cause: Cause, out: Out) -> bool {
+        let (first, last) = match &tick.kind {
+            // Their event time is the receive time.
+            Kind::BookTicker(_) | Kind::PartialDepth(_) => return true,
+            Kind::Trade(trade) => (tick.ts_event.min(trade.ts_trade), tick.ts_event.max(trade.ts_trade)),
+            Kind::AggTrade(trade) => (tick.ts_event.min(trade.ts_trade), tick.ts_event.max(trade.ts_trade)),
+            _ => (tick.ts_event, tick.ts_event),
         };
-        let found = self.snapshots.iter().position(|snapshot| snapshot.continued_by(symbol, &change));
-        if market.waiting.len() == CHANGES_WAITING_MAX {
-            market.waiting.pop_front();
-            self.counts.changes_dropped += 1;
+        if !is_believable(first, cause.ts_recv) || !is_believable(last, cause.ts_recv) {
+            self.counts.times_refused += 1;
+            return false;
         }
-        market.waiting.push_back(change);
-        if let Some(snapshot) = found.and_then(|index| self.snapshots.remove(index)) {
-            self.sync(symbol, snapshot);
+        if let Some(crossed) = self.clock.on_event(last, cause.ts_recv) {
+            self.on_boundary(crossed, cause, out);
+        }
+        true
+    }
+
+    /// Tells what is told at the boundaries that were reached.
+    #[cold]
+    fn on_boundary(&mut self, crossed: Crossed, cause: Cause, out: Out) {
+        let now = self.clock.now();
+        if let Some(second) = crossed.second {
+            for (index, instrument) in self.instruments.iter_mut().enumerate() {
+                let symbol = SymbolId(index as u32);
+                let wanted = instrument.derived(self.derive, now) & self.interest.of(symbol);
+                let mut wire = wire(symbol, wanted, cause, &mut self.counts.ticks_derived, out);
+                let book = self.books.book(symbol);
+                self.counts.late_trades += instrument.on_second(second, book, &mut self.spare, &mut wire);
+            }
+        }
+        let (instruments, is_touched) = (&mut self.instruments, &mut self.is_touched);
+        self.touched.retain(|&symbol| {
+            let instrument = &mut instruments[symbol.index()];
+            let wanted = instrument.derived(self.derive, now) & self.interest.of(symbol);
+            let mut wire = wire(symbol, wanted, cause, &mut self.counts.ticks_derived, out);
+            let book = self.books.book(symbol);
+            let is_open = instrument.on_hundred(crossed.hundred, now, book, &mut self.spare, &mut wire);
+            is_touched[symbol.index()] = is_open;
+            is_open
+        });
+        if let Some(second) = crossed.second {
+            let (ts_event, Cause { sequence, ts_recv }) = (second * NS_PER_SECOND, cause);
+            out(&Tick { sequence, ts_recv, ts_event, kind: Kind::Second, ..Tick::default() }, &[]);
         }
     }
 
-    /// Makes the snapshot the symbol's book and applies what had to wait for it.
-    fn sync(&mut self, symbol: SymbolId, snapshot: Snapshot) {
-        let market = &mut self.markets[symbol.index()];
-        let mut book = snapshot.book();
-        market.first_snapshot.get_or_insert_with(|| book.clone());
-        for change in market.waiting.drain(..) {
-            let (bids, asks) = change.levels.split_at(change.bids);
-            if book.apply(change.first_id, change.last_id, bids, asks) == Applied::Applied {
-                self.counts.changes_applied += 1;
+    /// Takes in what a tick says, and tells what it causes.
+    fn on_news(&mut self, tick: &Tick, levels: &[Level], is_timely: bool, cause: Cause, out: Out) {
+        let (symbol, now, derive) = (tick.symbol, self.clock.now(), self.derive);
+        let instrument = &mut self.instruments[symbol.index()];
+        let book = match (&tick.kind, tick.channel) {
+            (Kind::Depth(depth), Channel::Depth(pace)) => {
+                self.books.on_depth(symbol, pace, depth, levels);
+                self.books.book(symbol)
             }
+            _ => None,
+        };
+        if book.is_some() {
+            instrument.note_source(Source::Book, now);
         }
-        self.counts.books_synced += 1;
-        market.book = Some(book);
+        let wanted = instrument.derived(derive, now) & self.interest.of(symbol);
+        let mut wire = wire(symbol, wanted, cause, &mut self.counts.ticks_derived, out);
+        let mut is_touched = false;
+        let taken = match (&tick.kind, tick.channel) {
+            (Kind::Trade(_) | Kind::AggTrade(_), _) if !is_timely => Taken::Refused,
+            (Kind::Trade(trade), _) => {
+                is_touched = true;
+                instrument.on_trade(trade, tick.ts_event, now, &mut wire)
+            }
+            (Kind::AggTrade(trade), _) => instrument.on_agg_trade(trade, now),
+            (Kind::BookTicker(ticker), _) => {
+                instrument.on_best(ticker.best, derive);
+                Taken::Unneeded
+            }
+            (Kind::Depth(depth), channel) => {
+                if channel == Channel::Depth(Pace::Ms100) {
+                    instrument.on_change(depth, levels, now, &mut self.spare, &mut wire);
+                }
+                is_touched = book.is_some_and(|book| instrument.on_book(book, derive, tick.ts_event, &mut wire));
+                Taken::Unneeded
+            }
+            _ => Taken::Unneeded,
+        };
+        match taken {
+            Taken::Added(trades) => self.counts.trades_added += trades,
+            Taken::Repeated => self.counts.trades_repeated += 1,
+            Taken::Refused => self.counts.trades_refused += 1,
+            Taken::Unneeded => {}
+        }
+        if is_touched && !std::mem::replace(&mut self.is_touched[symbol.index()], true) {
+            self.touched.push(symbol);
+        }
     }
+}
+
+/// The way out for the ticks of a symbol.
+fn wire<'a>(
+    symbol: SymbolId,
+    wanted: u64,
+    cause: Cause,
+    sent: &'a mut u64,
+    out: &'a mut dyn FnMut(&Tick, &[Level]),
+) -> Wire<'a> {
+    Wire { symbol, sequence: cause.sequence, ts_recv: cause.ts_recv, wanted, sent, out }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::market::decimal::Decimal;
-
-    fn level(price: i64, size: i64) -> Level {
-        Level { price: Decimal::new(price.into(), 0).unwrap(), size: Decimal::new(size.into(), 0).unwrap() }
-    }
-
-    fn snapshot(last_update_id: i64, bid: i64, ask: i64) -> Snapshot {
-        Snapshot { symbol: None, last_update_id, levels: vec![level(bid, 1), level(ask, 1)], bids: 1 }
-    }
-
-    fn depth(engine: &mut Engine, symbol: u32, first_id: i64, last_id: i64, price: i64) {
-        let kind = Kind::Depth(Depth { first_id, last_id, bids: 1 });
-        let tick = Tick { symbol: SymbolId(symbol), channel: Channel::Depth(Pace::Ms100), kind, ..Tick::default() };
-        engine.on_tick(&tick, &[level(price, 7)]);
-    }
-
-    #[test]
-    fn a_snapshot_before_its_changes_is_found_by_the_one_that_continues_it() {
-        let mut engine = Engine::default();
-        engine.on_snapshot(snapshot(100, 50, 51));
-        depth(&mut engine, 0, 98, 99, 50);
-        assert!(engine.book(SymbolId(0)).is_none());
-        depth(&mut engine, 0, 100, 104, 49);
-        assert_eq!(engine.book(SymbolId(0)).unwrap().last_update_id(), 104);
-        assert_eq!(engine.counts().books_synced, 1);
-    }
-
-    #[test]
-    fn a_snapshot_after_its_changes_takes_up_those_that_waited() {
-        let mut engine = Engine::default();
-        for id in 100..110 {
-            depth(&mut engine, 0, id, id, 50);
-        }
-        engine.on_snapshot(snapshot(104, 50, 51));
-        assert_eq!(engine.book(SymbolId(0)).unwrap().last_update_id(), 109);
-        assert_eq!(engine.counts().changes_applied, 5);
-    }
-
-    #[test]
-    fn where_two_symbols_share_ids_the_prices_decide() {
-        let mut engine = Engine::default();
-        depth(&mut engine, 0, 100, 110, 3);
-        depth(&mut engine, 1, 100, 110, 50);
-        engine.on_snapshot(snapshot(104, 50, 51));
-        assert!(engine.book(SymbolId(0)).is_none());
-        assert!(engine.book(SymbolId(1)).is_some());
-    }
-
-    #[test]
-    fn a_gap_is_counted_and_ends_the_book_until_the_next_snapshot() {
-        let mut engine = Engine::default();
-        engine.on_snapshot(snapshot(1, 50, 51));
-        depth(&mut engine, 0, 2, 2, 50);
-        depth(&mut engine, 0, 4, 5, 50);
-        assert_eq!(engine.counts().gaps, 1);
-        assert!(engine.book(SymbolId(0)).is_none());
-        engine.on_snapshot(snapshot(4, 50, 51));
-        assert_eq!(engine.book(SymbolId(0)).unwrap().last_update_id(), 5);
-    }
-
-    #[test]
-    fn what_waits_is_bounded() {
-        let mut engine = Engine::default();
-        for id in 0..2 * CHANGES_WAITING_MAX as i64 {
-            depth(&mut engine, 0, id, id, 50);
-            engine.on_snapshot(snapshot(1_000_000, 50, 51));
-        }
-        assert_eq!(engine.counts().changes_dropped, CHANGES_WAITING_MAX as u64);
-        assert_eq!(engine.counts().snapshots_dropped, (2 * CHANGES_WAITING_MAX - SNAPSHOTS_WAITING_MAX) as u64);
-    }
-}
+mod tests;

@@ -1,15 +1,29 @@
-//! What the words mean: numbers, symbols, ticks, books. No I/O, no clock of its own, nothing async.
+//! What the words mean: numbers, symbols, ticks, books, candles. No I/O, no clock of its own, nothing async.
 //!
-//! The market runs on the ingest thread and alone holds the full books. It imports nothing of the other stages.
+//! The market runs on the ingest thread and alone holds the full books and windows. It imports nothing of the other
+//! stages.
 
+pub mod aggregate;
 pub mod book;
+pub mod books;
+pub mod candle;
 pub mod channel;
 pub mod civil;
+pub mod clock;
 pub mod decimal;
 pub mod engine;
+pub mod instrument;
+pub mod interest;
 pub mod last_value;
+pub mod merged_depth;
+pub mod quotient;
 pub mod recent;
 pub mod seam;
 pub mod snapshot;
+pub mod statistics;
+pub mod summary;
 pub mod symbol;
 pub mod tick;
+pub mod trading;
+pub mod window;
+pub mod wire;

@@ -8,10 +8,10 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use crate::market::channel::{Channel, Interval};
+use crate::market::channel::{Channel, Interval, Zone};
 use crate::market::decimal::Decimal;
 use crate::market::symbol::SymbolId;
-use crate::market::tick::{AggTrade, Best, Kind, Kline, Level, Tick, Ticker, Trade};
+use crate::market::tick::{AggTrade, AvgPrice, Best, Kind, Kline, Level, Tick, Ticker, Trade};
 
 /// Trades kept per symbol, the most one request may ask for.
 pub const TRADES_MAX: usize = 1_000;
@@ -36,6 +36,8 @@ pub struct RecentOf {
     pub klines: FxHashMap<Interval, VecDeque<Kline>>,
     /// Statistics of 24 hours; `None` before the first.
     pub ticker: Option<Ticker>,
+    /// Average price of five minutes; `None` before the first.
+    pub average: Option<AvgPrice>,
     /// Best bid and ask; `None` before the first.
     pub best: Option<Best>,
     /// Last price and size traded; `None` before the first trade.
@@ -49,7 +51,7 @@ pub struct RecentOf {
 impl Recent {
     /// Takes in a tick that is published.
     pub fn on_tick(&mut self, tick: &Tick) {
-        if matches!(tick.kind, Kind::Announce(_) | Kind::End) {
+        if matches!(tick.kind, Kind::Announce(_) | Kind::Second | Kind::End) {
             return;
         }
         let index = tick.symbol.index();
@@ -66,6 +68,7 @@ impl Recent {
                 symbol.traded(Level { price: trade.price, size: trade.size });
                 push(&mut symbol.agg_trades, *trade, TRADES_MAX);
             }
+            Kind::AvgPrice(average) => symbol.average = Some(*average),
             Kind::BookTicker(ticker) => symbol.best = Some(ticker.best),
             Kind::Ticker(ticker) => {
                 symbol.traded(ticker.last);
@@ -73,7 +76,7 @@ impl Recent {
                 symbol.ticker = Some(*ticker);
             }
             Kind::Kline(kline) => {
-                if let Channel::Kline(interval) = tick.channel {
+                if let Channel::Kline(interval, Zone::Utc) = tick.channel {
                     symbol.on_kline(interval, kline);
                 }
             }

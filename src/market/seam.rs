@@ -153,7 +153,7 @@ impl Seam {
     }
 
     fn observe(&mut self, tick: &Tick) {
-        if matches!(tick.kind, Kind::Announce(_) | Kind::End) {
+        if matches!(tick.kind, Kind::Announce(_) | Kind::Second | Kind::End) {
             return;
         }
         if self.symbols.len() <= tick.symbol.index() {
@@ -173,6 +173,7 @@ impl Seam {
                 self.step_ns = self.step_ns.max(length * NS_PER_SECOND);
             }
             Kind::BookTicker(ticker) => ids.updates.include(ticker.update_id, ticker.update_id),
+            Kind::PartialDepth(book) => ids.updates.include(book.last_update_id, book.last_update_id),
             Kind::Depth(depth) => {
                 ids.updates.include(depth.first_id, depth.last_id);
                 if let Channel::Depth(pace) = tick.channel {
@@ -216,13 +217,23 @@ impl Seam {
                 ticker.first_id += trades;
                 ticker.last_id += trades;
             }
+            Kind::WindowTicker(ticker) => {
+                ticker.ts_open += time;
+                ticker.ts_close += time;
+                if ticker.first_id >= 0 {
+                    ticker.first_id += trades;
+                    ticker.last_id += trades;
+                }
+            }
+            Kind::AvgPrice(average) => average.ts_trade += time,
             Kind::DayTicker(ticker) => ticker.ts_trade += time,
             Kind::BookTicker(ticker) => ticker.update_id += updates,
+            Kind::PartialDepth(book) => book.last_update_id += updates,
             Kind::Depth(depth) => {
                 depth.first_id += updates;
                 depth.last_id += updates;
             }
-            Kind::MiniTicker(_) | Kind::Orderbook(_) | Kind::Announce(_) | Kind::End => {}
+            Kind::MiniTicker(_) | Kind::Orderbook(_) | Kind::Announce(_) | Kind::Second | Kind::End => {}
         }
     }
 }
@@ -274,7 +285,7 @@ mod tests {
                 times.push(seam.place_time(tick.ts_recv));
                 seam.place(&mut tick);
                 assert_eq!(tick.ts_recv, *times.last().unwrap());
-                engine.on_tick(&tick, levels);
+                engine.on_tick(&tick, levels, &mut |_, _| {});
                 match tick.kind {
                     Kind::Trade(trade) => trades.push(trade.id),
                     Kind::Depth(depth) => chain.push((depth.first_id, depth.last_id)),
@@ -283,7 +294,7 @@ mod tests {
             }
             assert_eq!(engine.book(SymbolId(0)).unwrap().bids().next(), Some(level(50, 3)));
             for bridge in seam.next_pass(&engine) {
-                engine.on_tick(&bridge.tick, &bridge.levels);
+                engine.on_tick(&bridge.tick, &bridge.levels, &mut |_, _| {});
                 let Kind::Depth(depth) = bridge.tick.kind else { unreachable!() };
                 chain.push((depth.first_id, depth.last_id));
             }
@@ -294,6 +305,6 @@ mod tests {
         assert_eq!(trades, [7, 8, 9, 10, 11, 12]);
         assert!(chain.windows(2).all(|pair| pair[1].0 == pair[0].1 + 1 && pair[1].1 >= pair[1].0), "{chain:?}");
         assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "{times:?}");
-        assert_eq!(engine.counts().gaps, 0);
+        assert_eq!(engine.counts().books.gaps, 0);
     }
 }

@@ -19,7 +19,7 @@ pub struct Tick {
     pub ts_recv: i64,
     /// The exchange's clock at the event; equal to `ts_recv` where the message carried no time (Binance `bookTicker`).
     pub ts_event: i64,
-    /// Whose update it is; meaningless for [`Kind::Announce`] and [`Kind::End`].
+    /// Whose update it is; meaningless for [`Kind::Announce`], [`Kind::Second`] and [`Kind::End`].
     pub symbol: SymbolId,
     /// The channel it belongs to; meaningless as above.
     pub channel: Channel,
@@ -35,6 +35,9 @@ pub enum Kind {
     Announce(Symbol),
     /// The feed has ended; nothing follows.
     End,
+    /// All timed ticks of this second have been published; what is told once a second about many symbols together can
+    /// be told now. `ts_event` is the whole second of the market clock.
+    Second,
     /// An execution.
     Trade(Trade),
     /// Executions of one taker order at one price.
@@ -53,6 +56,12 @@ pub enum Kind {
     DayTicker(DayTicker),
     /// The upper part of a book; ask, bid, ask, bid … in the annex, best first.
     Orderbook(Orderbook),
+    /// The best levels; bids, then asks, in the annex.
+    PartialDepth(PartialDepth),
+    /// Statistics of a window that opens on a whole minute.
+    WindowTicker(WindowTicker),
+    /// The average price of five minutes.
+    AvgPrice(AvgPrice),
 }
 
 impl Tick {
@@ -240,6 +249,57 @@ pub struct MiniTicker {
     pub volume: Decimal,
     /// Volume in the quote currency.
     pub quote_volume: Decimal,
+}
+
+/// Statistics of a window that opens on a whole minute; which one, the channel says.
+#[derive(Clone, Copy, Debug)]
+pub struct WindowTicker {
+    /// Last price less opening price.
+    pub change: Decimal,
+    /// The same in per cent of the opening price, three places.
+    pub change_percent: Decimal,
+    /// First price of the window.
+    pub open: Decimal,
+    /// Highest price.
+    pub high: Decimal,
+    /// Lowest price.
+    pub low: Decimal,
+    /// Last price.
+    pub close: Decimal,
+    /// Quote volume by base volume.
+    pub average: Decimal,
+    /// Volume in the base currency.
+    pub volume: Decimal,
+    /// Volume in the quote currency.
+    pub quote_volume: Decimal,
+    /// The window's first instant, a whole minute.
+    pub ts_open: i64,
+    /// The window's last instant.
+    pub ts_close: i64,
+    /// First trade's id, -1 without trades.
+    pub first_id: i64,
+    /// Last trade's id, -1 without trades.
+    pub last_id: i64,
+    /// How many trades.
+    pub trades: i64,
+}
+
+/// The average price of five minutes.
+#[derive(Clone, Copy, Debug)]
+pub struct AvgPrice {
+    /// Quote volume by base volume; the last price where nothing was traded.
+    pub average: Decimal,
+    /// When the last trade was executed.
+    pub ts_trade: i64,
+}
+
+/// The best levels of a book. They lie in the annex: `bids` of them, best first, then the asks.
+#[derive(Clone, Copy, Debug)]
+pub struct PartialDepth {
+    /// The last update the book contains; the same counter as [`Depth::last_id`].
+    pub last_update_id: i64,
+    /// How many of the levels are bids; the others are asks.
+    pub bids: u32,
 }
 
 /// Which way the price went since yesterday's close.

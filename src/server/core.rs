@@ -11,6 +11,7 @@ use tokio::task::spawn_local;
 
 use crate::fanout::Fanout;
 use crate::fanout::OutletId;
+use crate::market::interest::Interest;
 use crate::server::Shared;
 use crate::server::client::{Client, Socket};
 use crate::session::{Effects, End};
@@ -29,10 +30,10 @@ pub(crate) struct Core {
 
 impl Core {
     /// A core without clients.
-    pub(crate) fn new(index: usize, shared: Arc<Shared>) -> Core {
+    pub(crate) fn new(index: usize, shared: Arc<Shared>, interest: Arc<Interest>) -> Core {
         Core {
             index,
-            fanout: RefCell::new(Fanout::new(shared.config.backlog, Arc::clone(&shared.metrics), index)),
+            fanout: RefCell::new(Fanout::new(shared.config.backlog, interest, Arc::clone(&shared.metrics), index)),
             clients: RefCell::new(Slab::new()),
             drained: Notify::new(),
             is_stopping: Cell::new(false),

@@ -33,6 +33,8 @@ use crate::feed::FeedError;
 use crate::feed::merge::Merge;
 use crate::feed::preview::Preview;
 use crate::ingest::{Control, Ingest};
+use crate::market::channel::Channel;
+use crate::market::engine::Engine;
 use crate::metrics::Metrics;
 use crate::ring;
 use crate::server::attempts::{AttemptLimits, Attempts};
@@ -155,6 +157,10 @@ impl Server {
             attempts: Attempts::new(AttemptLimits { attempts_max: config.attempts_max, window: ATTEMPTS_WINDOW }),
             config,
         });
+        let engine = Engine::new(shared.config.derive);
+        // What requests may ask for is kept whether or not anybody subscribes to it.
+        engine.interest().set_everywhere(Channel::Ticker);
+        engine.interest().set_everywhere(Channel::AvgPrice);
         let (send_ended, ended) = mpsc::unbounded_channel();
         let mut builder = ring::Builder::new(shared.config.ring).expect("the configuration was checked");
         let (mut bells, mut threads) = (Vec::new(), Vec::new());
@@ -163,14 +169,15 @@ impl Server {
             let reader = builder.reader(Waker::from(Arc::clone(&bell)));
             let (shared, for_core, farewell) =
                 (Arc::clone(&shared), Arc::clone(&bell), Farewell(send_ended.clone(), None));
+            let interest = engine.interest();
             let thread = thread::Builder::new().name(format!("writer {index}")).spawn(move || {
-                writer::run(index, shared, listener, reader, for_core);
+                writer::run(index, shared, interest, listener, reader, for_core);
                 farewell.say(Ended::Well);
             });
             threads.push(thread.map_err(StartError::Thread)?);
             bells.push(bell);
         }
-        let ingest = Ingest::new(feed, shared.config.plan, builder.build(), (control, questions), metrics);
+        let ingest = Ingest::new(feed, shared.config.plan, engine, builder.build(), (control, questions), metrics);
         let farewell = Farewell(send_ended, None);
         let thread = thread::Builder::new().name("ingest".into()).spawn(move || {
             farewell.say(ingest.run().map_or_else(Ended::Feed, |()| Ended::Well));

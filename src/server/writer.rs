@@ -12,6 +12,7 @@ use tokio::task::{LocalSet, spawn_local, yield_now};
 use crate::config::HIGH_WATER_BYTES;
 use crate::fanout::writer::CLOSE_GRACE_MS;
 use crate::feed::replay::Speed;
+use crate::market::interest::Interest;
 use crate::market::tick::{Level, Tick};
 use crate::protocol::websocket::Close;
 use crate::ring::Reader;
@@ -40,6 +41,7 @@ enum Turn {
 pub(crate) fn run(
     index: usize,
     shared: Arc<Shared>,
+    interest: Arc<Interest>,
     listener: TcpListener,
     reader: Reader<Tick, Level>,
     bell: Arc<Bell>,
@@ -53,7 +55,7 @@ pub(crate) fn run(
         .enable_all()
         .build()
         .expect("a runtime needs a few file descriptors at the start");
-    let core = Rc::new(Core::new(index, shared));
+    let core = Rc::new(Core::new(index, shared, interest));
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, async {
         spawn_local(accept(Rc::clone(&core), listener));

@@ -7,7 +7,7 @@
 
 use simd_json::{Buffers, ErrorType, Node, StaticNode, Tape as Nodes};
 
-use crate::market::channel::{Channel, Interval, Pace};
+use crate::market::channel::{Channel, Interval, Pace, Zone};
 use crate::market::decimal::Decimal;
 use crate::market::snapshot::Snapshot;
 use crate::market::symbol::{Symbols, Venue};
@@ -290,7 +290,7 @@ fn kline(event: &Members<'_, '_>, kind: Option<&str>) -> Result<(Channel, Kind),
         return Err(Rejected::Unserved);
     }
     Ok((
-        Channel::Kline(interval),
+        Channel::Kline(interval, Zone::Utc),
         Kind::Kline(Kline {
             ts_open: kline.time("t")?,
             ts_close: kline.time("T")?,

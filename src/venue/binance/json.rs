@@ -2,7 +2,10 @@
 
 use crate::market::channel::Channel;
 use crate::market::decimal::Decimal;
-use crate::market::tick::{AggTrade, BookTicker, Depth, Kind, Kline, Level, MiniTicker, Taker, Tick, Ticker, Trade};
+use crate::market::tick::{
+    AggTrade, AvgPrice, BookTicker, Depth, Kind, Kline, Level, MiniTicker, PartialDepth, Taker, Tick, Ticker, Trade,
+    WindowTicker,
+};
 use crate::venue::binance::TimeUnit;
 use crate::venue::json::Json;
 
@@ -19,7 +22,10 @@ pub fn write_payload(tick: &Tick, levels: &[Level], symbol: &str, unit: TimeUnit
         Kind::Kline(kline) => event.kline(kline),
         Kind::Ticker(ticker) => event.ticker(ticker),
         Kind::MiniTicker(ticker) => event.mini_ticker(ticker),
-        Kind::DayTicker(_) | Kind::Orderbook(_) | Kind::Announce(_) | Kind::End => return false,
+        Kind::PartialDepth(depth) => event.partial_depth(depth, levels),
+        Kind::WindowTicker(ticker) => event.window_ticker(ticker),
+        Kind::AvgPrice(average) => event.avg_price(average),
+        Kind::DayTicker(_) | Kind::Orderbook(_) | Kind::Announce(_) | Kind::Second | Kind::End => return false,
     }
     true
 }
@@ -103,8 +109,39 @@ impl Event<'_> {
         self.json.text(if levels.is_empty() { "[]" } else { "]]" });
     }
 
+    fn partial_depth(&mut self, depth: &PartialDepth, levels: &[Level]) {
+        let (bids, asks) = levels.split_at(depth.bids as usize);
+        self.int("{\"lastUpdateId\":", depth.last_update_id);
+        self.json.text(",\"bids\":");
+        self.levels(bids);
+        self.json.text(",\"asks\":");
+        self.levels(asks);
+        self.json.text("}");
+    }
+
+    fn avg_price(&mut self, average: &AvgPrice) {
+        self.head("avgPrice");
+        self.json.text(",\"i\":\"5m\"");
+        self.number(",\"w\":", average.average).time(",\"T\":", average.ts_trade);
+        self.json.text("}");
+    }
+
+    fn window_ticker(&mut self, ticker: &WindowTicker) {
+        let Channel::WindowTicker(window) = self.tick.channel else { return };
+        let event_time = self.unit.of(self.tick.ts_event);
+        self.json.text("{\"e\":\"").text(window.name()).text("Ticker\",\"E\":").int(event_time);
+        self.json.text(",\"s\":\"").text(self.symbol).text("\"");
+        self.number(",\"p\":", ticker.change).number(",\"P\":", ticker.change_percent);
+        self.number(",\"o\":", ticker.open).number(",\"h\":", ticker.high).number(",\"l\":", ticker.low);
+        self.number(",\"c\":", ticker.close).number(",\"w\":", ticker.average);
+        self.number(",\"v\":", ticker.volume).number(",\"q\":", ticker.quote_volume);
+        self.time(",\"O\":", ticker.ts_open).time(",\"C\":", ticker.ts_close);
+        self.int(",\"F\":", ticker.first_id).int(",\"L\":", ticker.last_id).int(",\"n\":", ticker.trades);
+        self.json.text("}");
+    }
+
     fn kline(&mut self, kline: &Kline) {
-        let Channel::Kline(interval) = self.tick.channel else { return };
+        let Channel::Kline(interval, _) = self.tick.channel else { return };
         self.head("kline");
         self.time(",\"k\":{\"t\":", kline.ts_open).time(",\"T\":", kline.ts_close);
         self.json.text(",\"s\":\"").text(self.symbol).text("\",\"i\":\"").text(interval.name()).text("\"");

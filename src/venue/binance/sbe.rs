@@ -9,12 +9,13 @@
 //! that every value is exact and nearly all messages of a symbol agree.
 
 use crate::market::decimal::Decimal;
-use crate::market::tick::{Best, Depth, Kind, Level, Taker, Tick, Trade};
+use crate::market::tick::{Best, Depth, Kind, Level, PartialDepth, Taker, Tick, Trade};
 
 const SCHEMA_ID: u16 = 1;
 const VERSION: u16 = 0;
 const TRADES: u16 = 10_000;
 const BEST_BID_ASK: u16 = 10_001;
+const DEPTH_SNAPSHOT: u16 = 10_002;
 const DEPTH_DIFF: u16 = 10_003;
 
 /// How many decimal places a symbol's prices and sizes have; only ever grows.
@@ -52,6 +53,10 @@ pub fn write_message(tick: &Tick, levels: &[Level], symbol: &str, places: &mut P
         Kind::Depth(depth) => {
             levels.iter().for_each(|level| places.cover(*level));
             Message { out, places: *places }.depth_diff(tick, depth, levels)
+        }
+        Kind::PartialDepth(depth) => {
+            levels.iter().for_each(|level| places.cover(*level));
+            Message { out, places: *places }.depth_snapshot(tick, depth, levels)
         }
         _ => None,
     };
@@ -120,7 +125,16 @@ impl Message<'_> {
 
     fn depth_diff(&mut self, tick: &Tick, depth: &Depth, levels: &[Level]) -> Option<()> {
         self.header(DEPTH_DIFF, 26).time(tick.ts_event).int(depth.first_id).int(depth.last_id).exponents();
-        let (bids, asks) = levels.split_at(depth.bids as usize);
+        self.sides(depth.bids as usize, levels)
+    }
+
+    fn depth_snapshot(&mut self, tick: &Tick, depth: &PartialDepth, levels: &[Level]) -> Option<()> {
+        self.header(DEPTH_SNAPSHOT, 18).time(tick.ts_event).int(depth.last_update_id).exponents();
+        self.sides(depth.bids as usize, levels)
+    }
+
+    fn sides(&mut self, bids: usize, levels: &[Level]) -> Option<()> {
+        let (bids, asks) = levels.split_at(bids);
         for side in [bids, asks] {
             self.out.extend_from_slice(&16_u16.to_le_bytes());
             self.out.extend_from_slice(&u16::try_from(side.len()).ok()?.to_le_bytes());

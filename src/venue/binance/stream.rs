@@ -3,7 +3,7 @@
 //! A name that is well formed is accepted whether or not it exists; one that does not exist never delivers. Names are
 //! compared case-sensitively: the symbol is lower case, so `BTCUSDT@trade` is well formed and silent.
 
-use crate::market::channel::{Channel, Interval, Pace, Scope};
+use crate::market::channel::{Channel, Interval, Levels, Pace, Scope, Window, Zone};
 use crate::market::symbol::Name;
 use crate::venue::binance::Encoding;
 
@@ -48,7 +48,10 @@ fn of_all(name: &str) -> Option<(Scope, Channel)> {
     match kind {
         "miniTicker" => Some((Scope::Collected, Channel::MiniTicker)),
         "ticker" => Some((Scope::Collected, Channel::Ticker)),
-        _ => None,
+        kind => {
+            let window = Window::from_name(kind.strip_prefix("ticker_")?)?;
+            Some((Scope::Collected, Channel::WindowTicker(window)))
+        }
     }
 }
 
@@ -58,43 +61,71 @@ fn binary_channel(kind: &str) -> Option<Channel> {
         "trade" => Some(Channel::Trade),
         "bestBidAsk" => Some(Channel::BookTicker),
         "depth" => Some(Channel::Depth(Pace::Ms100)),
+        "depth20" => Some(Channel::PartialDepth(Levels::L20, Pace::Ms100)),
         _ => None,
     }
 }
 
-/// The channel of the part of a name behind the symbol.
+/// The channel of the part of a name behind the symbol. The paces are 100 ms and, also where none is named, one second.
 pub fn channel(kind: &str) -> Option<Channel> {
-    Some(match kind {
-        "trade" => Channel::Trade,
-        "aggTrade" => Channel::AggTrade,
-        "bookTicker" => Channel::BookTicker,
-        "ticker" => Channel::Ticker,
-        "miniTicker" => Channel::MiniTicker,
-        "depth@100ms" => Channel::Depth(Pace::Ms100),
-        "depth" | "depth@1000ms" => Channel::Depth(Pace::Ms1000),
-        kind => Channel::Kline(Interval::from_name(kind.strip_prefix("kline_")?)?),
-    })
+    let (kind, pace) = match kind.split_once('@') {
+        Some((kind, "100ms")) => (kind, Some(Pace::Ms100)),
+        Some((kind, "1000ms")) => (kind, Some(Pace::Ms1000)),
+        Some((kind, "+08:00")) => return kline(kind, Zone::Plus8),
+        Some(_) => return None,
+        None => (kind, None),
+    };
+    if let Some(rest) = kind.strip_prefix("depth") {
+        let pace = pace.unwrap_or(Pace::Ms1000);
+        return match rest {
+            "" => Some(Channel::Depth(pace)),
+            count => {
+                let levels = Levels::ALL.into_iter().find(|levels| count.parse() == Ok(levels.count()))?;
+                Some(Channel::PartialDepth(levels, pace))
+            }
+        };
+    }
+    if pace.is_some() {
+        return None;
+    }
+    match kind {
+        "trade" => Some(Channel::Trade),
+        "aggTrade" => Some(Channel::AggTrade),
+        "bookTicker" => Some(Channel::BookTicker),
+        "ticker" => Some(Channel::Ticker),
+        "miniTicker" => Some(Channel::MiniTicker),
+        "avgPrice" => Some(Channel::AvgPrice),
+        kind => match kind.strip_prefix("ticker_") {
+            Some(window) => Window::from_name(window).map(Channel::WindowTicker),
+            None => kline(kind, Zone::Utc),
+        },
+    }
+}
+
+fn kline(kind: &str, zone: Zone) -> Option<Channel> {
+    Interval::from_name(kind.strip_prefix("kline_")?).map(|interval| Channel::Kline(interval, zone))
 }
 
 /// Appends the usual name of a stream, the inverse of [`parse`]; nothing for a channel Binance does not have.
 pub fn write_name(symbol: &str, channel: Channel, out: &mut String) {
+    let pace = |pace: Pace| if pace == Pace::Ms100 { "@100ms" } else { "" };
     let kind = match channel {
-        Channel::Trade => "trade",
-        Channel::AggTrade => "aggTrade",
-        Channel::BookTicker => "bookTicker",
-        Channel::Ticker => "ticker",
-        Channel::MiniTicker => "miniTicker",
-        Channel::Depth(Pace::Ms100) => "depth@100ms",
-        Channel::Depth(Pace::Ms1000) => "depth",
-        Channel::Kline(_) => "kline_",
+        Channel::Trade => "trade".to_owned(),
+        Channel::AggTrade => "aggTrade".to_owned(),
+        Channel::BookTicker => "bookTicker".to_owned(),
+        Channel::Ticker => "ticker".to_owned(),
+        Channel::MiniTicker => "miniTicker".to_owned(),
+        Channel::AvgPrice => "avgPrice".to_owned(),
+        Channel::Depth(of) => format!("depth{}", pace(of)),
+        Channel::PartialDepth(levels, of) => format!("depth{}{}", levels.count(), pace(of)),
+        Channel::WindowTicker(window) => format!("ticker_{}", window.name()),
+        Channel::Kline(interval, Zone::Utc) => format!("kline_{}", interval.name()),
+        Channel::Kline(interval, Zone::Plus8) => format!("kline_{}@+08:00", interval.name()),
         Channel::DayTicker | Channel::Orderbook => return,
     };
     out.push_str(&symbol.to_ascii_lowercase());
     out.push('@');
-    out.push_str(kind);
-    if let Channel::Kline(interval) = channel {
-        out.push_str(interval.name());
-    }
+    out.push_str(&kind);
 }
 
 #[cfg(test)]
@@ -131,9 +162,20 @@ mod tests {
             (scope, _) => panic!("{scope:?}"),
         };
         assert_eq!(parsed("btcusdt@depth@100ms"), Some(("BTCUSDT".into(), Channel::Depth(Pace::Ms100))));
-        assert_eq!(parsed("btcusdt@kline_1M"), Some(("BTCUSDT".into(), Channel::Kline(Interval::Mo1))));
+        assert_eq!(parsed("btcusdt@kline_1M"), Some(("BTCUSDT".into(), Channel::Kline(Interval::Mo1, Zone::Utc))));
         assert_eq!(parsed("币usdt@trade"), Some(("币USDT".into(), Channel::Trade)));
-        for name in ["BTCUSDT@trade", "btcusdt@nosuch", "btcusdt", "@trade", "btcusdt@kline_2m", "btcusdt@Trade"] {
+        for name in [
+            "BTCUSDT@trade",
+            "btcusdt@nosuch",
+            "btcusdt",
+            "@trade",
+            "btcusdt@kline_2m",
+            "btcusdt@Trade",
+            "btcusdt@depth7",
+            "btcusdt@depth@0ms",
+            "btcusdt@trade@100ms",
+            "btcusdt@ticker_2h",
+        ] {
             assert_eq!(parsed(name), None, "{name}");
         }
     }
@@ -154,7 +196,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parsed_names_are_well_formed_and_come_back(name in "[a-z0-9_]{1,20}@(trade|aggTrade|depth@100ms|depth|bookTicker|ticker|miniTicker|kline_(1s|1m|1M|8h|1w))") {
+        fn parsed_names_are_well_formed_and_come_back(name in "[a-z0-9_]{1,20}@(trade|aggTrade|depth(5|10|20)?(@100ms)?|bookTicker|ticker(_1h|_4h|_1d)?|miniTicker|avgPrice|kline_(1s|1m|1M|8h|1w)(@[+]08:00)?)") {
             prop_assert!(is_well_formed(&name));
             let Some((Scope::Symbol(symbol), channel)) = parse(&name, Encoding::Json) else { panic!() };
             let mut written = String::new();

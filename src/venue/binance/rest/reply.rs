@@ -7,7 +7,7 @@ use crate::market::recent::{Recent, RecentOf};
 use crate::market::symbol::{Name, SymbolId, Symbols, Venue};
 use crate::market::tick::Best;
 use crate::venue::binance::rest::answer::{
-    PING, write_agg_trades, write_depth, write_klines, write_list, write_time, write_trades,
+    PING, write_agg_trades, write_avg_price, write_depth, write_klines, write_list, write_time, write_trades,
 };
 use crate::venue::binance::rest::error::RestError;
 use crate::venue::binance::rest::exchange::{SymbolInfo, write_exchange_info};
@@ -88,7 +88,11 @@ impl<'a> State<'a> {
                 |name, best: Best, out| write_book_ticker(name, &best, out),
                 &mut out,
             )?,
-            Query::AvgPrice { .. } | Query::TradingDay { .. } | Query::RollingTicker { .. } => {
+            Query::AvgPrice { symbol } => {
+                let average = self.one(symbol, options)?.2.average.ok_or_else(|| nothing_yet("average price"))?;
+                write_avg_price(average.average, average.ts_trade, unit, &mut out);
+            }
+            Query::TradingDay { .. } | Query::RollingTicker { .. } => {
                 return Err(RestError::unknown_path());
             }
         }

@@ -1,0 +1,202 @@
+//! What is kept of one symbol's trades, and what is told of them once a second.
+//!
+//! A trade costs one addition when it comes: to the sum of its second. On the next whole second these sums go into the
+//! candles and into the history of the day, and the streams whose numbers have changed are told: candles as
+//! [`candle`](crate::market::candle) says, windows as follows.
+//!
+//! | stream | holds the trades `T` of | opens |
+//! |---|---|---|
+//! | ticker, mini ticker | `now` - 24 h `< T <= now` | at any second |
+//! | window ticker | `open <= T <= now` | on the whole minute at or before `now` - length |
+//! | average price | `now` - 5 min `< T <= now` | at any second |
+//!
+//! where `now`, the window's close, is the last nanosecond before the whole second on which it is told: a boundary is
+//! reached before the first message that lies on it or after it. A window has changed when a trade has come into it or
+//! has left it, a ticker also when the best bid or ask has.
+
+use crate::market::candle::Candles;
+use crate::market::channel::{Channel, Window};
+use crate::market::civil::NS_PER_SECOND;
+use crate::market::statistics::{Places, Statistics, average_price};
+use crate::market::summary::{Bar, Execution};
+use crate::market::tick::{AvgPrice, Best, Kind};
+use crate::market::window::{History, SECONDS_KEPT};
+use crate::market::wire::Wire;
+
+/// The most seconds that are summed before they go into the candles; there are more only where trades come late.
+const FRESH_MAX: usize = 16;
+
+/// Length of the average price's window, in seconds.
+const AVERAGE_SECONDS: i64 = 300;
+
+/// The rolling windows of a symbol.
+const VIEWS: [View; 5] =
+    [View::Day, View::Average, View::Minutes(Window::H1), View::Minutes(Window::H4), View::Minutes(Window::D1)];
+
+/// One rolling window.
+#[derive(Clone, Copy, Debug)]
+enum View {
+    Day,
+    Average,
+    Minutes(Window),
+}
+
+impl View {
+    /// The first second of the window that is told at the whole second `now`.
+    fn start(self, now: i64) -> i64 {
+        match self {
+            View::Day => now - 86_400,
+            View::Average => now - AVERAGE_SECONDS,
+            View::Minutes(window) => {
+                // The last nanosecond before `now` lies in the second before it.
+                let open = now - window.seconds() - 1;
+                open - open.rem_euclid(60)
+            }
+        }
+    }
+}
+
+/// The state of a rolling window.
+#[derive(Clone, Copy, Debug)]
+struct Edge {
+    /// The first second with a trade in it, where there is one.
+    first: Option<i64>,
+    is_changed: bool,
+}
+
+/// One symbol's trades.
+#[derive(Debug)]
+pub struct Trading {
+    /// Sums by second that are not yet in the candles.
+    fresh: Vec<Bar>,
+    candles: Candles,
+    history: History,
+    edges: [Edge; VIEWS.len()],
+    last: Execution,
+    places: Places,
+    late_trades: u64,
+}
+
+/// The second an execution belongs to.
+fn second_of(execution: &Execution) -> i64 {
+    execution.ts_trade.div_euclid(NS_PER_SECOND)
+}
+
+impl Trading {
+    /// Begins with a trade; `next` is the whole second that comes next.
+    pub fn new(execution: &Execution, next: i64) -> Trading {
+        let mut trading = Trading {
+            fresh: Vec::new(),
+            candles: Candles::new(second_of(execution), execution.price, next),
+            history: History::default(),
+            edges: [Edge { first: None, is_changed: false }; VIEWS.len()],
+            last: *execution,
+            places: Places::default(),
+            late_trades: 0,
+        };
+        trading.add(execution, next);
+        trading
+    }
+
+    /// Adds a trade with an id larger than all before; `next` as above. Cost: an addition.
+    #[inline]
+    pub fn add(&mut self, execution: &Execution, next: i64) {
+        let second = second_of(execution);
+        let bar = Bar::of(execution, second);
+        self.last = *execution;
+        self.places.observe(execution.price, execution.size);
+        match self.fresh.iter_mut().rev().find(|fresh| fresh.summary.start == second) {
+            Some(fresh) => fresh.merge(&bar),
+            None => {
+                if self.fresh.len() == FRESH_MAX {
+                    self.settle(next);
+                }
+                self.fresh.push(bar);
+            }
+        }
+    }
+
+    /// How many trades have been found since the time before to belong to a candle which had closed when they came.
+    pub fn take_late_trades(&mut self) -> u64 {
+        std::mem::take(&mut self.late_trades)
+    }
+
+    /// Tells what there is to tell at the whole second `now`.
+    pub fn on_second(&mut self, now: i64, best: Option<Best>, is_best_changed: bool, wire: &mut Wire) {
+        self.settle(now);
+        for (number, view) in VIEWS.into_iter().enumerate() {
+            let (start, edge) = (view.start(now), &mut self.edges[number]);
+            if edge.first.is_some_and(|first| first < start) {
+                *edge = Edge { first: self.history.first_from(start), is_changed: true };
+            }
+            let is_changed = std::mem::take(&mut edge.is_changed);
+            match view {
+                View::Day => self.send_tickers(now, best, is_changed, is_changed || is_best_changed, wire),
+                View::Average if is_changed && wire.wants(Channel::AvgPrice) => self.send_average(now, wire),
+                View::Minutes(window) if is_changed => self.send_window(window, now, wire),
+                _ => {}
+            }
+        }
+        self.candles.on_second(now, self.places, wire);
+        let kept = now - SECONDS_KEPT;
+        self.history.drop_before(kept - kept.rem_euclid(60));
+    }
+
+    /// Moves the sums of single seconds to where they are kept.
+    fn settle(&mut self, next: i64) {
+        for bar in self.fresh.drain(..) {
+            let second = bar.summary.start;
+            if self.candles.add(&bar) {
+                self.late_trades += bar.summary.trades.unsigned_abs();
+            }
+            // What is older than the longest window would only be dropped again.
+            if second < VIEWS.map(|view| view.start(next)).into_iter().min().unwrap_or(next) {
+                continue;
+            }
+            self.history.add(&bar.summary);
+            for (edge, view) in self.edges.iter_mut().zip(VIEWS) {
+                if second >= view.start(next) {
+                    edge.is_changed = true;
+                    edge.first = Some(edge.first.map_or(second, |first| first.min(second)));
+                }
+            }
+        }
+    }
+
+    fn send_tickers(&self, now: i64, best: Option<Best>, mini: bool, full: bool, wire: &mut Wire) {
+        let (mini, full) = (mini && wire.wants(Channel::MiniTicker), full && wire.wants(Channel::Ticker));
+        if !mini && !full {
+            return;
+        }
+        let start = View::Day.start(now);
+        let statistics = Statistics::new(&self.history.sum(start, now), self.last.price, self.places);
+        let ts_event = now * NS_PER_SECOND;
+        if full {
+            let none = self.places.no_level();
+            let best = best.unwrap_or(Best { ask: none, bid: none });
+            let span = (start * NS_PER_SECOND - 1, ts_event - 1);
+            let ticker = statistics.ticker(self.history.price_before(start), &self.last, best, span);
+            wire.send(Channel::Ticker, ts_event, Kind::Ticker(ticker), &[]);
+        }
+        if mini {
+            wire.send(Channel::MiniTicker, ts_event, Kind::MiniTicker(statistics.mini_ticker()), &[]);
+        }
+    }
+
+    fn send_window(&self, window: Window, now: i64, wire: &mut Wire) {
+        let channel = Channel::WindowTicker(window);
+        if wire.wants(channel) {
+            let start = View::Minutes(window).start(now);
+            let statistics = Statistics::new(&self.history.sum(start, now), self.last.price, self.places);
+            let ticker = statistics.window_ticker((start * NS_PER_SECOND, now * NS_PER_SECOND - 1));
+            wire.send(channel, now * NS_PER_SECOND, Kind::WindowTicker(ticker), &[]);
+        }
+    }
+
+    fn send_average(&self, now: i64, wire: &mut Wire) {
+        let sum = self.history.sum(View::Average.start(now), now);
+        let average = average_price(&sum).unwrap_or(self.last.price);
+        let kind = Kind::AvgPrice(AvgPrice { average, ts_trade: self.last.ts_trade });
+        wire.send(Channel::AvgPrice, now * NS_PER_SECOND, kind, &[]);
+    }
+}
