@@ -1,5 +1,5 @@
-//! Binance's streams from outside. Where a name carries a number, it is that of the checklist of the venue's
-//! conformance that the tests follow.
+//! Binance's streams from outside; `cargo test binance` runs all of that venue. Where a name carries a number, it is that
+//! of the checklist of the venue's conformance that the tests follow.
 
 mod support;
 
@@ -29,7 +29,7 @@ fn number_of(event: &Value) -> i64 {
 }
 
 #[test]
-fn item_01_02_raw_connections_deliver_payloads_of_one_or_several_streams() {
+fn binance_item_01_02_raw_connections_deliver_payloads_of_one_or_several_streams() {
     let (_folder, server) = serve(10, &[]);
     let mut client = Client::open(&server, "/ws/btcusdt@trade/ethusdt@trade");
     for number in 0..10 {
@@ -45,7 +45,7 @@ fn item_01_02_raw_connections_deliver_payloads_of_one_or_several_streams() {
 }
 
 #[test]
-fn item_03_04_24_bare_addresses_have_no_streams_until_asked() {
+fn binance_item_03_04_24_bare_addresses_have_no_streams_until_asked() {
     for target in ["/ws", "/ws/", "/ws/0"] {
         let (_folder, server) = serve(4, &[]);
         let mut client = Client::open(&server, target);
@@ -58,7 +58,7 @@ fn item_03_04_24_bare_addresses_have_no_streams_until_asked() {
 }
 
 #[test]
-fn item_05_06_28_combined_connections_wrap_events_in_the_name_subscribed() {
+fn binance_item_05_06_28_combined_connections_wrap_events_in_the_name_subscribed() {
     let (_folder, server) = serve(4, &[]);
     let mut client = Client::open(&server, "/stream?streams=btcusdt@trade/ethusdt@trade");
     for name in ["btcusdt@trade", "ethusdt@trade"] {
@@ -79,7 +79,7 @@ fn item_05_06_28_combined_connections_wrap_events_in_the_name_subscribed() {
 }
 
 #[test]
-fn item_09_10_11_times_are_in_the_unit_of_the_address() {
+fn binance_item_09_10_11_times_are_in_the_unit_of_the_address() {
     for (target, digits) in [
         ("/ws/btcusdt@trade?timeUnit=microsecond", 16),
         ("/ws/btcusdt@trade?timeUnit=MILLISECOND", 13),
@@ -97,7 +97,7 @@ fn item_09_10_11_times_are_in_the_unit_of_the_address() {
 }
 
 #[test]
-fn item_12_other_paths_answer_404() {
+fn binance_item_12_other_paths_answer_404() {
     let server = Server::start(&[]);
     for target in ["/stream/nonsense", "/foo"] {
         let head = Client::try_open(server.address, target).err().expect("no upgrade");
@@ -106,7 +106,7 @@ fn item_12_other_paths_answer_404() {
 }
 
 #[test]
-fn item_13_an_address_of_1024_names_upgrades() {
+fn binance_item_13_an_address_of_1024_names_upgrades() {
     let (_folder, server) = serve(2, &[]);
     let names: Vec<String> = (0..1_023).map(|n| format!("symbol{n:05}usdt@bookTicker")).collect();
     let mut client = Client::open(&server, &format!("/stream?streams={}/btcusdt@trade", names.join("/")));
@@ -114,7 +114,7 @@ fn item_13_an_address_of_1024_names_upgrades() {
 }
 
 #[test]
-fn item_14_to_18_answers_carry_the_id_as_it_came() {
+fn binance_item_14_to_18_answers_carry_the_id_as_it_came() {
     let server = Server::start(&["--message-rate", "0"]);
     for target in ["/ws", "/stream"] {
         let mut client = Client::open(&server, target);
@@ -142,7 +142,7 @@ fn item_14_to_18_answers_carry_the_id_as_it_came() {
 }
 
 #[test]
-fn item_19_to_23_25_subscriptions_come_and_go() {
+fn binance_item_19_to_23_25_subscriptions_come_and_go() {
     let server = Server::start(&[]);
     let mut client = Client::open(&server, "/stream?streams=btcusdt@bookTicker");
     let subscribe = |names: &str| format!(r#"{{"method":"SUBSCRIBE","params":[{names}],"id":1}}"#);
@@ -170,7 +170,7 @@ fn item_19_to_23_25_subscriptions_come_and_go() {
 }
 
 #[test]
-fn item_26_27_combined_can_be_changed_at_any_time() {
+fn binance_item_26_27_combined_can_be_changed_at_any_time() {
     let server = Server::start(&[]);
     for (target, combined) in [("/ws/btcusdt@bookTicker", false), ("/stream?streams=btcusdt@bookTicker", true)] {
         let mut client = Client::open(&server, target);
@@ -189,7 +189,7 @@ fn item_26_27_combined_can_be_changed_at_any_time() {
 }
 
 #[test]
-fn item_29_200_names_in_one_request_are_one_message() {
+fn binance_item_29_200_names_in_one_request_are_one_message() {
     let server = Server::start(&[]);
     let mut client = Client::open(&server, "/ws");
     let names: Vec<String> = (0..200).map(|n| format!("\"s{n}@trade\"")).collect();
@@ -198,7 +198,7 @@ fn item_29_200_names_in_one_request_are_one_message() {
 }
 
 #[test]
-fn item_30_to_36_40_errors_have_their_texts_and_leave_the_connection_open() {
+fn binance_item_30_to_36_40_errors_have_their_texts_and_leave_the_connection_open() {
     let server = Server::start(&[]);
     let mut client = Client::open(&server, "/stream");
     for (text, answer) in [
@@ -231,7 +231,7 @@ fn item_30_to_36_40_errors_have_their_texts_and_leave_the_connection_open() {
 }
 
 #[test]
-fn item_37_a_malformed_name_is_an_error_and_the_end() {
+fn binance_item_37_a_malformed_name_is_an_error_and_the_end() {
     let server = Server::start(&[]);
     let mut client = Client::open(&server, "/ws");
     let answer = client.ask(r#"{"method":"SUBSCRIBE","params":["btcusdt@trade","@@@x###"],"id":4}"#);
@@ -240,7 +240,7 @@ fn item_37_a_malformed_name_is_an_error_and_the_end() {
 }
 
 #[test]
-fn item_38_the_1025th_stream_is_an_error_and_the_end() {
+fn binance_item_38_the_1025th_stream_is_an_error_and_the_end() {
     let server = Server::start(&[]);
     let mut client = Client::open(&server, "/ws");
     let names: Vec<String> = (0..1_024).map(|n| format!("\"s{n}@trade\"")).collect();
@@ -253,7 +253,7 @@ fn item_38_the_1025th_stream_is_an_error_and_the_end() {
 }
 
 #[test]
-fn item_39_a_binary_frame_ends_the_connection() {
+fn binance_item_39_a_binary_frame_ends_the_connection() {
     let server = Server::start(&[]);
     let mut client = Client::open(&server, "/ws");
     client.send(2, br#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#);
@@ -261,7 +261,7 @@ fn item_39_a_binary_frame_ends_the_connection() {
 }
 
 #[test]
-fn item_41_to_44_pings_come_whatever_flows_and_must_be_answered() {
+fn binance_item_41_to_44_pings_come_whatever_flows_and_must_be_answered() {
     // A tenth of the documented times: 2 s from ping to ping, 6 s for an answer.
     let server = Server::start(&["--ping-interval", "2s", "--pong-timeout", "6s"]);
     type Answer = fn(&[u8]) -> Vec<Vec<u8>>;
@@ -298,7 +298,7 @@ fn item_41_to_44_pings_come_whatever_flows_and_must_be_answered() {
 }
 
 #[test]
-fn item_46_a_clients_ping_is_answered_with_its_payload() {
+fn binance_item_46_a_clients_ping_is_answered_with_its_payload() {
     let server = Server::start(&[]);
     let mut client = Client::open(&server, "/ws");
     client.send(9, b"are you there");
@@ -307,7 +307,7 @@ fn item_46_a_clients_ping_is_answered_with_its_payload() {
 }
 
 #[test]
-fn item_47_48_too_many_messages_end_the_connection() {
+fn binance_item_47_48_too_many_messages_end_the_connection() {
     let server = Server::start(&[]);
     let list = r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#;
     let mut client = Client::open(&server, "/ws");
@@ -332,7 +332,7 @@ fn item_47_48_too_many_messages_end_the_connection() {
 }
 
 #[test]
-fn item_49_a_connection_ends_when_its_lifetime_is_over() {
+fn binance_item_49_a_connection_ends_when_its_lifetime_is_over() {
     let server = Server::start(&["--connection-lifetime", "1s"]);
     let begun = std::time::Instant::now();
     let mut client = Client::open(&server, "/ws/btcusdt@bookTicker");
@@ -342,7 +342,7 @@ fn item_49_a_connection_ends_when_its_lifetime_is_over() {
 }
 
 #[test]
-fn item_50_shutdown_is_announced_in_the_form_of_the_connection() {
+fn binance_item_50_shutdown_is_announced_in_the_form_of_the_connection() {
     let server = Server::start(&[]);
     let mut clients = [
         Client::open(&server, "/ws/btcusdt@trade"),
@@ -368,7 +368,7 @@ fn item_50_shutdown_is_announced_in_the_form_of_the_connection() {
 }
 
 #[test]
-fn item_51_one_connection_too_many_is_refused_before_the_upgrade() {
+fn binance_item_51_one_connection_too_many_is_refused_before_the_upgrade() {
     let server = Server::start(&["--attempts-max", "3", "--writers", "2"]);
     let _clients: Vec<Client> = (0..3).map(|_| Client::open(&server, "/ws")).collect();
     let head = Client::try_open(server.address, "/stream").err().expect("no upgrade");
@@ -379,7 +379,7 @@ fn item_51_one_connection_too_many_is_refused_before_the_upgrade() {
 }
 
 #[test]
-fn hostile_frames_end_one_connection_and_nothing_else() {
+fn binance_hostile_frames_end_one_connection_and_nothing_else() {
     let server = Server::start(&["--message-bytes-max", "65536"]);
     let mut witness = Client::open(&server, "/ws/btcusdt@bookTicker");
     let deep = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
@@ -412,7 +412,7 @@ fn i64_at(bytes: &[u8], at: usize) -> i64 {
 }
 
 #[test]
-fn item_70_binary_streams_ask_for_a_key() {
+fn binance_item_70_binary_streams_ask_for_a_key() {
     let server = Server::start(&[]);
     let refusal = |headers| Client::try_open_with(server.address, "/sbe/ws", headers).err().expect("no upgrade");
     assert!(refusal("").starts_with("HTTP/1.1 400"));
@@ -423,7 +423,7 @@ fn item_70_binary_streams_ask_for_a_key() {
 }
 
 #[test]
-fn item_71_73_binary_events_stand_beside_answers_in_json() {
+fn binance_item_71_73_binary_events_stand_beside_answers_in_json() {
     let server = Server::start(&[]);
     let mut client = Client::try_open_with(server.address, "/sbe/stream", KEY).expect("an upgrade");
     let names = r#""btcusdt@trade","btcusdt@bestBidAsk","btcusdt@depth","btcusdt@ticker""#;
@@ -461,7 +461,7 @@ fn item_71_73_binary_events_stand_beside_answers_in_json() {
 }
 
 #[test]
-fn the_retired_stream_of_all_book_tickers_sends_each_event() {
+fn binance_the_retired_stream_of_all_book_tickers_sends_each_event() {
     let folder = tempfile::tempdir().unwrap();
     let line = |number: i64| {
         let symbol = ["BTCUSDT", "ETHUSDT", "XRPUSDT"][number as usize % 3];
@@ -476,4 +476,76 @@ fn the_retired_stream_of_all_book_tickers_sends_each_event() {
         let event = json(client.next_event().text());
         assert_eq!((event["stream"].as_str(), event["data"]["u"].as_i64()), (Some("!bookTicker"), Some(number)));
     }
+}
+
+#[test]
+fn binance_item_52_to_55_payloads_are_compact_in_order_and_eight_digits_wide() {
+    let server = Server::start(&[]);
+    let streams =
+        "btcusdt@trade/btcusdt@bookTicker/btcusdt@depth@100ms/btcusdt@ticker/btcusdt@miniTicker/btcusdt@kline_1m";
+    let mut client = Client::open(&server, &format!("/stream?streams={streams}"));
+    let mut seen = std::collections::BTreeMap::new();
+    while seen.len() < 6 {
+        let frame = client.next_event();
+        let text = frame.text().to_owned();
+        assert!(!text.contains(": ") && !text.contains(", "), "compact: {text}");
+        let event = json(&text);
+        let name = event["stream"].as_str().unwrap().to_owned();
+        assert_eq!(event["data"]["s"], "BTCUSDT");
+        let is_number = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit() || "-.".contains(c));
+        for quoted in text.split('"').filter(is_number) {
+            let places = quoted.split_once('.').map_or(0, |(_, places)| places.len());
+            assert!(places == 8 || places == 3 || quoted == "0", "{quoted} in {text}");
+        }
+        seen.insert(name, text);
+    }
+    for (name, order) in [
+        ("btcusdt@trade", "e E s t p q T m M"),
+        ("btcusdt@bookTicker", "u s b B a A"),
+        ("btcusdt@depth@100ms", "e E s U u b a"),
+        ("btcusdt@miniTicker", "e E s c o h l v q"),
+        ("btcusdt@ticker", "e E s p P w x c Q b B a A o h l v q O C F L n"),
+        ("btcusdt@kline_1m", "e E s k t T s i f L o c h l v n x q V Q B"),
+    ] {
+        let data = seen[name].split_once("\"data\":").unwrap().1;
+        let keys: Vec<&str> = data.split("\":").filter_map(|part| part.rsplit('"').next()).collect();
+        assert_eq!(keys[..keys.len() - 1].join(" "), order, "{name}");
+    }
+}
+
+#[test]
+fn binance_item_74_a_stalled_binary_reader_resumes_with_the_newest() {
+    let folder = tempfile::tempdir().unwrap();
+    let events = 150_000_i64;
+    let line = |number: i64| {
+        let payload = format!(r#"{{"u":{number},"s":"BTCUSDT","b":"65000.1","B":"1.0","a":"65001.0","A":"2.0"}}"#);
+        (1_700_000_000_000_000_000 + number * 20_000, format!(r#"{{"stream":"btcusdt@bookTicker","data":{payload}}}"#))
+    };
+    let path = tape(&folder, "quotes.jsonl", &(0..events).map(line).collect::<Vec<_>>());
+    let flags = [
+        "--feed",
+        &path,
+        "--wait-for-clients",
+        "1",
+        "--exit-at-end",
+        "--backlog-bytes-max",
+        "1048576",
+        "--stall-limit",
+        "60s",
+    ];
+    let server = Server::start(&flags);
+    let mut client = Client::try_open_with(server.address, "/sbe/ws/btcusdt@bestBidAsk", KEY).expect("an upgrade");
+    server.wait_for_count("ticks_published", events as u64);
+    let (mut last, mut count) = (-1, 0);
+    loop {
+        let frame = client.next().expect("a close frame comes first");
+        if frame.opcode == 8 {
+            break;
+        }
+        let id = i64_at(&frame.payload, 16);
+        assert!(id > last, "{id} after {last}");
+        (last, count) = (id, count + 1);
+    }
+    assert_eq!(last, events - 1, "the newest is never left out");
+    assert!(count <= events);
 }
