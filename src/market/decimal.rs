@@ -332,6 +332,22 @@ mod tests {
     }
 
     #[test]
+    fn places_are_those_that_a_number_needs() {
+        for (text, places) in [
+            ("61837.63000000", 2),
+            ("5.0", 0),
+            ("0.00000001", 8),
+            ("100", 0),
+            ("0.00000000", 0),
+            ("9.8E7", 0),
+            ("2.2E-7", 8),
+            ("99999999999999999999.50", 1),
+        ] {
+            assert_eq!(decimal(text).places_needed(), places, "{text}");
+        }
+    }
+
+    #[test]
     fn sums_and_products_are_exact() {
         assert_eq!(decimal("0.1").checked_add(decimal("0.20000000")).unwrap().to_string(), "0.30000000");
         assert_eq!(

@@ -36,17 +36,6 @@ impl<'a> SymbolInfo<'a> {
     }
 }
 
-/// How many decimal places of a number are needed to write it: 2 for `61837.63000000`, 0 for `5.0`. The most that a
-/// symbol's prices ever needed tell its tick size.
-pub fn places(number: Decimal) -> u8 {
-    let (mut mantissa, mut scale) = (number.mantissa(), number.scale());
-    while scale > 0 && mantissa % 10 == 0 {
-        mantissa /= 10;
-        scale -= 1;
-    }
-    u8::try_from(scale).unwrap_or(0)
-}
-
 /// Appends limits and symbols; `now` is in nanoseconds since the epoch. Permission sets are told or left empty.
 pub fn write_exchange_info<'a>(
     symbols: impl IntoIterator<Item = SymbolInfo<'a>>,
@@ -212,18 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_those_that_a_number_needs() {
-        for (text, expected) in [
-            ("61837.63000000", 2),
-            ("5.0", 0),
-            ("0.00000001", 8),
-            ("100", 0),
-            ("0.00000000", 0),
-            ("9.8E7", 0),
-            ("2.2E-7", 8),
-        ] {
-            assert_eq!(places(Decimal::parse(text.as_bytes()).unwrap()), expected, "{text}");
-        }
+    fn steps_are_no_finer_than_can_be_written() {
         assert_eq!(step(31).to_string(), "0.00000001");
     }
 }
