@@ -65,6 +65,18 @@ fn pyupbit_gets_all_its_kinds() {
 }
 
 #[test]
+fn binance_ccxt_keeps_a_book_of_its_own() {
+    let Some(node) = node_with("ccxt") else { return };
+    Server::start().pass(script(&node, "ccxt.mjs"));
+}
+
+#[test]
+fn binance_connector_for_python_asks_and_listens() {
+    let Some(python) = python_with("binance") else { return };
+    Server::start().pass(script(&python, "binance_connector.py"));
+}
+
+#[test]
 fn curl_gets_the_status() {
     let Some(curl) = installed("curl", on_path("curl")) else { return };
     let server = Server::start();
