@@ -90,12 +90,14 @@ impl<'n, 'i> Members<'n, 'i> {
         Ok(Decimal::parse(self.text(name)?.as_bytes())?)
     }
 
+    /// An integer. Ids and times are counted on from, so those at the end of the range are refused.
     fn int(&self, name: &'static str) -> Result<i64, Rejected> {
-        match self.node(name)? {
-            Node::Static(StaticNode::I64(value)) => Ok(value),
-            Node::Static(StaticNode::U64(value)) => i64::try_from(value).map_err(|_| Rejected::Member(name)),
-            _ => Err(Rejected::Member(name)),
-        }
+        let value = match self.node(name)? {
+            Node::Static(StaticNode::I64(value)) => Some(value),
+            Node::Static(StaticNode::U64(value)) => i64::try_from(value).ok(),
+            _ => None,
+        };
+        value.filter(|value| value.unsigned_abs() < 1 << 62).ok_or(Rejected::Member(name))
     }
 
     fn bool(&self, name: &'static str) -> Result<bool, Rejected> {
@@ -176,7 +178,7 @@ impl Reader<'_> {
                 _ => {}
             }
         }
-        if let Some(last_update_id) = last_update_id {
+        if let Some(last_update_id) = last_update_id.filter(|id: &i64| id.unsigned_abs() < 1 << 62) {
             let bids = self.side(nodes, bids.ok_or(Rejected::Member("bids"))?)?;
             self.side(nodes, asks.ok_or(Rejected::Member("asks"))?)?;
             let levels = std::mem::take(self.levels);
@@ -448,6 +450,8 @@ mod tests {
             (trade.replace("\"p\":\"65432.10000000\"", "\"p\":1"), Rejected::Member("p")),
             (trade.replace("65432.10000000", "6x"), Rejected::Number),
             (trade.replace("\"t\":1500001,", ""), Rejected::Member("t")),
+            (trade.replace("1500001", "9223372036854775807"), Rejected::Member("t")),
+            (trade.replace("1500001", "18446744073709551615"), Rejected::Member("t")),
             (trade.replace("BTCUSDT", ""), Rejected::Symbol),
             (trade.replace("BTCUSDT", "BTC\\\"USDT"), Rejected::Symbol),
             (trade.replace("\"trade\"", "\"executionReport\""), Rejected::Unserved),
