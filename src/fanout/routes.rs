@@ -111,7 +111,14 @@ impl Routes {
         match want.scope {
             Scope::Symbol(name) => match symbols.find(venue, name.as_str()) {
                 Some(symbol) => self.route(symbol, id),
-                None => self.unresolved.entry((venue, name)).or_default().push(id),
+                None => {
+                    // Before the feed has named anything, its first ticks are on their way: they must not depend on
+                    // how fast this core reads the name. Later a symbol that nobody knows is not worth that much.
+                    if symbols.is_empty() {
+                        self.interest.set_everywhere(want.channel);
+                    }
+                    self.unresolved.entry((venue, name)).or_default().push(id);
+                }
             },
             Scope::Each => {
                 self.interest.set_everywhere(want.channel);

@@ -96,13 +96,15 @@ impl Control {
 
     /// One more session has subscribed to something for the first time.
     pub fn session_subscribed(&self) {
-        self.subscribed.fetch_add(1, Ordering::Relaxed);
+        // Release: pairs with the load below, so that what is wanted is known to whoever counts this session.
+        self.subscribed.fetch_add(1, Ordering::Release);
         self.unpark();
     }
 
     /// How many have.
     pub fn sessions_subscribed(&self) -> usize {
-        self.subscribed.load(Ordering::Relaxed)
+        // Acquire: pairs with the addition above.
+        self.subscribed.load(Ordering::Acquire)
     }
 
     /// The thread to wake.

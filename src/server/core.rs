@@ -57,11 +57,13 @@ impl Core {
         }
         fanout.send(client.id, frames);
         if let Some(wants) = effects.wants {
-            if !wants.is_empty() && !client.has_subscribed.replace(true) {
+            let is_first = !wants.is_empty() && !client.has_subscribed.replace(true);
+            fanout.subscribe(client.id, wants);
+            // Only now: the tape may start at once, and what is wanted must be known by then.
+            if is_first {
                 self.shared.metrics.cores[self.index].sessions_subscribed.add(1);
                 self.shared.control.session_subscribed();
             }
-            fanout.subscribe(client.id, wants);
         }
         match effects.end {
             None => {}
