@@ -29,6 +29,8 @@ pub enum Channel {
     WindowTicker(Window),
     /// The average price of the last five minutes.
     AvgPrice,
+    /// One candle as it grows, told once a second where it has changed; there is no word of its end (Upbit's candle).
+    Candle(Unit),
 }
 
 /// How long changes are collected before they are sent.
@@ -90,6 +92,43 @@ impl Window {
     }
 }
 
+/// The length of a [`Channel::Candle`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Unit {
+    S1,
+    M1,
+    M3,
+    M5,
+    M10,
+    M15,
+    M30,
+    M60,
+    M240,
+}
+
+impl Unit {
+    /// All of them, shortest first.
+    pub const ALL: [Unit; 9] =
+        [Unit::S1, Unit::M1, Unit::M3, Unit::M5, Unit::M10, Unit::M15, Unit::M30, Unit::M60, Unit::M240];
+
+    /// The name Upbit gives it.
+    pub fn name(self) -> &'static str {
+        ["1s", "1m", "3m", "5m", "10m", "15m", "30m", "60m", "240m"][self as usize]
+    }
+
+    /// The unit of a name, case-sensitive; `None` for any other text.
+    pub fn from_name(name: &str) -> Option<Unit> {
+        Self::ALL.into_iter().find(|unit| unit.name() == name)
+    }
+
+    /// Its length in seconds. Units begin on multiples of it since 1970-01-01 UTC.
+    pub fn seconds(self) -> i64 {
+        [1, 60, 180, 300, 600, 900, 1_800, 3_600, 14_400][self as usize]
+    }
+}
+
 /// Where days, and with them candles, begin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -141,6 +180,7 @@ impl Channel {
             Channel::AvgPrice => 15,
             Channel::Kline(interval, zone) => 16 + 16 * zone as usize + interval as usize,
             Channel::WindowTicker(window) => 48 + window as usize,
+            Channel::Candle(unit) => 53 + unit as usize,
         }
     }
 
@@ -150,8 +190,15 @@ impl Channel {
         1 << self.index()
     }
 
+    /// Whether those who subscribe may be given the newest value first: the channels of venues that do so.
+    #[inline]
+    pub const fn has_snapshot(self) -> bool {
+        matches!(self, Channel::Trade | Channel::DayTicker | Channel::Orderbook | Channel::Candle(_))
+    }
+
     /// Whether a newer message of this channel makes an older one worthless.
     ///
+    /// Candles that Upbit tells are whole each time, and the newest of one that has ended can be asked for elsewhere.
     /// Klines count as [`Loss::Never`]: the newest value would do for the candle in the making, but each closing event
     /// comes once.
     #[inline]
@@ -165,7 +212,8 @@ impl Channel {
             | Channel::Orderbook
             | Channel::PartialDepth(..)
             | Channel::WindowTicker(_)
-            | Channel::AvgPrice => Loss::Superseded,
+            | Channel::AvgPrice
+            | Channel::Candle(_) => Loss::Superseded,
         }
     }
 }
@@ -281,6 +329,7 @@ mod tests {
             Channel::AvgPrice,
         ];
         all.extend(Window::ALL.map(Channel::WindowTicker));
+        all.extend(Unit::ALL.map(Channel::Candle));
         for pace in [Pace::Ms100, Pace::Ms1000] {
             all.extend(Levels::ALL.map(|levels| Channel::PartialDepth(levels, pace)));
         }

@@ -146,7 +146,7 @@ impl Seam {
                     Depth { first_id: last + self.pass * step + 1, last_id: first + (self.pass + 1) * step - 1, bids };
                 let ts_event = ids.last_event + self.time_shift();
                 let (channel, kind) = (Channel::Depth(pace), Kind::Depth(depth));
-                let tick = Tick { sequence: 0, ts_recv, ts_event, symbol, channel, kind };
+                let tick = Tick { sequence: 0, ts_recv, ts_event, symbol, channel, restated: false, kind };
                 Some(Bridge { tick, levels: levels.clone() })
             })
             .collect()
@@ -226,6 +226,7 @@ impl Seam {
                 }
             }
             Kind::AvgPrice(average) => average.ts_trade += time,
+            Kind::Candle(candle) => candle.ts_open += time,
             Kind::DayTicker(ticker) => ticker.ts_trade += time,
             Kind::BookTicker(ticker) => ticker.update_id += updates,
             Kind::PartialDepth(book) => book.last_update_id += updates,
@@ -250,7 +251,7 @@ mod tests {
     }
 
     fn tick(ts_recv: i64, channel: Channel, kind: Kind) -> Tick {
-        Tick { sequence: 1, ts_recv, ts_event: ts_recv - 5, symbol: SymbolId(0), channel, kind }
+        Tick { sequence: 1, ts_recv, ts_event: ts_recv - 5, symbol: SymbolId(0), channel, restated: false, kind }
     }
 
     fn trade(ts_recv: i64, id: i64) -> Tick {

@@ -23,6 +23,9 @@ pub struct Tick {
     pub symbol: SymbolId,
     /// The channel it belongs to; meaningless as above.
     pub channel: Channel,
+    /// Nothing happened: the state of the stream is told again, for those who have come since it was told last. It is
+    /// their snapshot, and nobody else's news.
+    pub restated: bool,
     /// What happened.
     pub kind: Kind,
 }
@@ -62,6 +65,8 @@ pub enum Kind {
     WindowTicker(WindowTicker),
     /// The average price of five minutes.
     AvgPrice(AvgPrice),
+    /// A candle as it grows.
+    Candle(Candle),
 }
 
 impl Tick {
@@ -75,7 +80,15 @@ impl Tick {
 impl Default for Tick {
     /// What a slot holds before anything was published.
     fn default() -> Self {
-        Tick { sequence: 0, ts_recv: 0, ts_event: 0, symbol: SymbolId(0), channel: Channel::Trade, kind: Kind::End }
+        Tick {
+            sequence: 0,
+            ts_recv: 0,
+            ts_event: 0,
+            symbol: SymbolId(0),
+            channel: Channel::Trade,
+            restated: false,
+            kind: Kind::End,
+        }
     }
 }
 
@@ -291,6 +304,25 @@ pub struct AvgPrice {
     pub average: Decimal,
     /// When the last trade was executed.
     pub ts_trade: i64,
+}
+
+/// A candle as it grows: what was traded from `ts_open` on. It exists from its first trade on.
+#[derive(Clone, Copy, Debug)]
+pub struct Candle {
+    /// First instant, a multiple of its unit.
+    pub ts_open: i64,
+    /// First price.
+    pub open: Decimal,
+    /// Highest price.
+    pub high: Decimal,
+    /// Lowest price.
+    pub low: Decimal,
+    /// Last price so far.
+    pub close: Decimal,
+    /// Volume in the base currency.
+    pub volume: Decimal,
+    /// Turnover in the quote currency.
+    pub turnover: Decimal,
 }
 
 /// The best levels of a book. They lie in the annex: `bids` of them, best first, then the asks.

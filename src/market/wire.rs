@@ -36,7 +36,7 @@ impl Wire<'_> {
         if self.wants(channel) {
             *self.sent += 1;
             let Wire { symbol, sequence, ts_recv, .. } = *self;
-            (self.out)(&Tick { sequence, ts_recv, ts_event, symbol, channel, kind }, levels);
+            (self.out)(&Tick { sequence, ts_recv, ts_event, symbol, channel, restated: false, kind }, levels);
         }
     }
 }

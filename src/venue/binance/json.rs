@@ -25,7 +25,8 @@ pub fn write_payload(tick: &Tick, levels: &[Level], symbol: &str, unit: TimeUnit
         Kind::PartialDepth(depth) => event.partial_depth(depth, levels),
         Kind::WindowTicker(ticker) => event.window_ticker(ticker),
         Kind::AvgPrice(average) => event.avg_price(average),
-        Kind::DayTicker(_) | Kind::Orderbook(_) | Kind::Announce(_) | Kind::Second | Kind::End => return false,
+        Kind::DayTicker(_) | Kind::Orderbook(_) | Kind::Candle(_) => return false,
+        Kind::Announce(_) | Kind::Second | Kind::End => return false,
     }
     true
 }

@@ -121,7 +121,7 @@ pub fn write_name(symbol: &str, channel: Channel, out: &mut String) {
         Channel::WindowTicker(window) => format!("ticker_{}", window.name()),
         Channel::Kline(interval, Zone::Utc) => format!("kline_{}", interval.name()),
         Channel::Kline(interval, Zone::Plus8) => format!("kline_{}@+08:00", interval.name()),
-        Channel::DayTicker | Channel::Orderbook => return,
+        Channel::DayTicker | Channel::Orderbook | Channel::Candle(_) => return,
     };
     out.push_str(&symbol.to_ascii_lowercase());
     out.push('@');

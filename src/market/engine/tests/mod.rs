@@ -32,7 +32,7 @@ impl Played {
     fn tick(&mut self, symbol: u32, ts_event: i64, channel: Channel, kind: Kind, levels: &[Level]) {
         self.sequence += 1;
         let (sequence, ts_recv) = (self.sequence, ts_event + SKEW);
-        let tick = Tick { sequence, ts_recv, ts_event, symbol: SymbolId(symbol), channel, kind };
+        let tick = Tick { sequence, ts_recv, ts_event, symbol: SymbolId(symbol), channel, restated: false, kind };
         let told = &mut self.told;
         self.engine.on_tick(&tick, levels, &mut |tick, levels| told.push((*tick, levels.to_vec())));
     }
