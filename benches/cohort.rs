@@ -104,7 +104,13 @@ impl Feed {
         assert_eq!(ticks.len(), 1_000);
         let mut frame = Frame::default();
         let lengths = ticks.iter().map(|tick| {
-            frame.render(&FORM, tick, &[], names[tick.symbol.index()].as_str(), StreamType::Realtime);
+            frame.render(
+                &FORM,
+                tick,
+                &[],
+                &Symbol::new(Venue::Binance, names[tick.symbol.index()]),
+                StreamType::Realtime,
+            );
             frame.bytes().len() as u64
         });
         let lengths = lengths.collect();
@@ -137,7 +143,7 @@ impl Core {
         let mut fanout = Fanout::new(limits, Arc::default(), Arc::clone(&metrics), 0);
         let memory = Memory::default();
         for &name in &feed.names {
-            let kind = Kind::Announce(Symbol { venue: Venue::Binance, name });
+            let kind = Kind::Announce(Symbol::new(Venue::Binance, name));
             fanout.on_tick(&Tick { kind, ..Tick::default() }, &[]);
         }
         let mut wanted_by = vec![0; feed.names.len()];

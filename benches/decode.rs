@@ -85,8 +85,8 @@ fn is_faithful(event: &Event, symbols: &Symbols) -> bool {
     };
     let opcode = if event.venue == Venue::Binance { Opcode::Text } else { Opcode::Binary };
     let (mut frame, mut original) = (Frame::default(), Vec::new());
-    let symbol = symbols.get(event.tick.symbol).name;
-    frame.render(&form, &event.tick, &event.levels, symbol.as_str(), StreamType::Realtime);
+    let symbol = symbols.get(event.tick.symbol);
+    frame.render(&form, &event.tick, &event.levels, symbol, StreamType::Realtime);
     write_frame(opcode, &event.raw, &mut original);
     frame.bytes() == original || event.is_on_full_minute()
 }

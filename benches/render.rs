@@ -23,7 +23,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tape::{Event, KINDS, POOL, Recording};
 use tapecast::fanout::Form;
 use tapecast::fanout::frame::Frame;
-use tapecast::market::symbol::{Symbols, Venue};
+use tapecast::market::symbol::{Symbol, Symbols, Venue};
 use tapecast::venue::binance::TimeUnit;
 use tapecast::venue::upbit::{Format, json::StreamType};
 
@@ -34,7 +34,7 @@ static ALLOCATOR: heap::Counting = heap::Counting;
 struct Job<'a> {
     event: &'a Event,
     form: Form,
-    symbol: &'a str,
+    symbol: &'a Symbol,
 }
 
 impl<'a> Job<'a> {
@@ -47,7 +47,7 @@ impl<'a> Job<'a> {
             "default" => Form::Upbit { format: Format::Default, units: 30 },
             _ => Form::Upbit { format: Format::Simple, units: 30 },
         };
-        Job { event, form, symbol: symbols.get(event.tick.symbol).name.as_str() }
+        Job { event, form, symbol: symbols.get(event.tick.symbol) }
     }
 
     /// The frame's length; 0 if the form has no words for the tick's kind.

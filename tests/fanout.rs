@@ -59,7 +59,7 @@ fn fanout(limits: BacklogLimits) -> Fanout<Pipe> {
 }
 
 fn symbol(number: u32) -> Symbol {
-    Symbol { venue: Venue::Binance, name: Name::new(&format!("S{number}")).unwrap() }
+    Symbol::new(Venue::Binance, Name::new(&format!("S{number}")).unwrap())
 }
 
 fn want(symbol_number: u32, channel: Channel, is_wrapped: bool) -> Want {

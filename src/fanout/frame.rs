@@ -2,11 +2,12 @@
 
 use std::rc::Rc;
 
-use crate::market::symbol::{Name, Venue};
+use crate::market::symbol::{Symbol, Venue};
 use crate::market::tick::{Level, Tick};
 use crate::protocol::websocket::{HEADER_BYTES_MAX, Opcode, frame_in_place};
 use crate::venue::binance::sbe::Places;
 use crate::venue::binance::{self, TimeUnit};
+use crate::venue::translate::translate;
 use crate::venue::upbit::json::StreamType;
 use crate::venue::upbit::{self, Format};
 
@@ -48,13 +49,38 @@ pub struct Frame {
     start: usize,
     /// Decimal places by symbol, for the binary encoding.
     places: Vec<Places>,
+    /// Levels in the spelling of another venue than their feed's.
+    translated: Vec<Level>,
 }
 
 impl Frame {
-    /// Renders a tick. False if the form has no words for its kind; then the frame is empty.
+    /// Renders a tick. False if the form has no words for its kind, or its venue none for the symbol; then the frame is
+    /// empty.
     ///
     /// Allocates nothing once the buffer has grown to the largest frame.
     pub fn render(
+        &mut self,
+        form: &Form,
+        tick: &Tick,
+        levels: &[Level],
+        symbol: &Symbol,
+        stream_type: StreamType,
+    ) -> bool {
+        let venue = form.venue();
+        let Some(name) = symbol.name_for(venue) else { return false };
+        if venue == symbol.venue {
+            return self.render_named(form, tick, levels, name.as_str(), stream_type);
+        }
+        let (mut tick, mut translated) = (*tick, std::mem::take(&mut self.translated));
+        translated.clear();
+        translated.extend_from_slice(levels);
+        translate(venue, &mut tick, &mut translated);
+        let is_rendered = self.render_named(form, &tick, &translated, name.as_str(), stream_type);
+        self.translated = translated;
+        is_rendered
+    }
+
+    fn render_named(
         &mut self,
         form: &Form,
         tick: &Tick,
@@ -105,7 +131,7 @@ impl Frame {
     }
 
     /// Renders the newest ticks of many symbols as one array. False if the form has no such frames.
-    pub fn render_list<'t>(&mut self, form: &Form, ticks: impl Iterator<Item = (&'t Tick, Name)>) -> bool {
+    pub fn render_list<'t>(&mut self, form: &Form, ticks: impl Iterator<Item = (&'t Tick, &'t Symbol)>) -> bool {
         let Form::Binance { unit, wrapper } = form else { return false };
         self.buffer.clear();
         self.buffer.resize(HEADER_BYTES_MAX, 0);
@@ -116,8 +142,13 @@ impl Frame {
         }
         let mut before = b'[';
         for (tick, symbol) in ticks {
+            let Some(name) = symbol.name_for(Venue::Binance) else { continue };
             self.buffer.push(before);
-            binance::json::write_payload(tick, &[], symbol.as_str(), *unit, &mut self.buffer);
+            let mut tick = *tick;
+            if symbol.venue != Venue::Binance {
+                translate(Venue::Binance, &mut tick, &mut []);
+            }
+            binance::json::write_payload(&tick, &[], name.as_str(), *unit, &mut self.buffer);
             before = b',';
         }
         self.buffer.extend_from_slice(if wrapper.is_some() { b"]}" } else { b"]" });

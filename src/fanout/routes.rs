@@ -10,10 +10,10 @@ use rustc_hash::FxHashMap;
 use slab::Slab;
 
 use crate::fanout::frame::Form;
-use crate::fanout::id::{CohortId, WantId};
+use crate::fanout::id::{CohortId, OutletId, WantId};
 use crate::market::channel::{Channel, Scope, Stream};
 use crate::market::interest::Interest;
-use crate::market::symbol::{Name, SymbolId, Symbols, Venue};
+use crate::market::symbol::{Name, Symbol, SymbolId, Symbols, Venue};
 
 /// A stream in a form.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +30,14 @@ pub struct Want {
 struct Entry {
     want: Want,
     cohorts: Vec<CohortId>,
+    /// Who is to be given the stream's first value as a snapshot, because there was none yet when they asked.
+    waiting: Vec<OutletId>,
+}
+
+impl Entry {
+    fn is_unused(&self) -> bool {
+        self.cohorts.is_empty() && self.waiting.is_empty()
+    }
 }
 
 /// Wants of all symbols of a venue.
@@ -46,6 +54,8 @@ pub struct Routes {
     each: ByChannel,
     collected: ByChannel,
     unresolved: FxHashMap<(Venue, Name), Vec<WantId>>,
+    /// How many outlets wait, each counted once for each want.
+    waiting: usize,
 }
 
 impl Routes {
@@ -58,6 +68,12 @@ impl Routes {
     #[inline]
     pub fn of(&self, stream: Stream) -> &[WantId] {
         self.by_stream.get(stream.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether anybody wants something of all symbols.
+    #[inline]
+    pub fn has_all(&self) -> bool {
+        !self.each.is_empty() || !self.collected.is_empty()
     }
 
     /// The wants of every symbol's updates of a channel, as they come.
@@ -102,11 +118,52 @@ impl Routes {
         ids.into_boxed_slice()
     }
 
+    /// An outlet is to be given the next value of what is wanted as a snapshot, and that before any update of it.
+    pub fn wait(&mut self, outlet: OutletId, want: Want, symbols: &Symbols) {
+        let id = self.intern_one(want, symbols);
+        let waiting = &mut self.entries[id.index()].waiting;
+        if !waiting.contains(&outlet) {
+            waiting.push(outlet);
+            self.waiting += 1;
+        }
+    }
+
+    /// Whether anybody waits for the next value of this.
+    #[inline]
+    pub fn is_awaited(&self, id: WantId) -> bool {
+        self.waiting > 0 && !self.entries[id.index()].waiting.is_empty()
+    }
+
+    /// Those who waited for a value of this, which has come. If nobody else wants it, it must be given to
+    /// [`Routes::discard`] once the wants of its stream are no longer walked through.
+    pub fn take_waiting(&mut self, id: WantId) -> Vec<OutletId> {
+        let waiting = std::mem::take(&mut self.entries[id.index()].waiting);
+        self.waiting -= waiting.len();
+        waiting
+    }
+
+    /// An outlet has gone, or wants something else now.
+    pub fn stop_waiting(&mut self, outlet: OutletId, symbols: &Symbols) {
+        if self.waiting == 0 {
+            return;
+        }
+        let mut left = Vec::new();
+        for (index, entry) in &mut self.entries {
+            if let Some(place) = entry.waiting.iter().position(|&other| other == outlet) {
+                entry.waiting.swap_remove(place);
+                self.waiting -= 1;
+                left.push(WantId(index as u32));
+            }
+        }
+        self.discard(&left, symbols);
+    }
+
     fn intern_one(&mut self, want: Want, symbols: &Symbols) -> WantId {
         if let Some(&id) = self.ids.get(&want) {
             return id;
         }
-        let id = WantId(self.entries.insert(Entry { want: want.clone(), cohorts: Vec::new() }) as u32);
+        let id =
+            WantId(self.entries.insert(Entry { want: want.clone(), cohorts: Vec::new(), waiting: Vec::new() }) as u32);
         let venue = want.form.venue();
         match want.scope {
             Scope::Symbol(name) => match symbols.find(venue, name.as_str()) {
@@ -133,10 +190,31 @@ impl Routes {
         id
     }
 
-    /// A symbol has been named for the first time: whoever waited for it finds its streams.
-    pub fn resolve(&mut self, venue: Venue, name: Name, symbol: SymbolId) {
-        for id in self.unresolved.remove(&(venue, name)).unwrap_or_default() {
-            self.route(symbol, id);
+    /// A symbol has been named for the first time: whoever waited for it finds its streams. `before` is the symbol that
+    /// had its name so far, translated from another venue's; its wants by that name go over to the new one.
+    pub fn resolve(&mut self, symbol: &Symbol, id: SymbolId, before: Option<SymbolId>, symbols: &Symbols) {
+        if let Some(before) = before {
+            let moved: Vec<WantId> = (0..Channel::COUNT)
+                .flat_map(|channel| self.by_stream.get(before.index() * Channel::COUNT + channel).into_iter().flatten())
+                .copied()
+                .filter(|want| {
+                    let want = &self.entries[want.index()].want;
+                    want.scope == Scope::Symbol(symbol.name) && want.form.venue() == symbol.venue
+                })
+                .collect();
+            for want in moved {
+                let channel = self.entries[want.index()].want.channel;
+                self.by_stream[Stream { symbol: before, channel }.index()].retain(|&other| other != want);
+                self.route(id, want);
+            }
+        }
+        for venue in Venue::ALL {
+            let Some(&name) = symbol.name_for(venue) else { continue };
+            if symbols.find(venue, name.as_str()) == Some(id) {
+                for want in self.unresolved.remove(&(venue, name)).unwrap_or_default() {
+                    self.route(id, want);
+                }
+            }
         }
     }
 
@@ -165,10 +243,10 @@ impl Routes {
         self.discard(wants, symbols);
     }
 
-    /// Forgets those of these wants that no cohort holds.
+    /// Forgets those of these wants that no cohort holds and nobody waits for.
     pub fn discard(&mut self, wants: &[WantId], symbols: &Symbols) {
         for &id in wants {
-            if !self.entries[id.index()].cohorts.is_empty() {
+            if !self.entries.get(id.index()).is_some_and(Entry::is_unused) {
                 continue;
             }
             let want = self.entries.remove(id.index()).want;
@@ -225,7 +303,7 @@ mod tests {
         assert_eq!(ids.len(), 1);
         routes.add(CohortId(7), &ids);
         let id = symbols.intern(Venue::Binance, "A").unwrap();
-        routes.resolve(Venue::Binance, symbols.get(id).name, id);
+        routes.resolve(symbols.get(id), id, None, &symbols);
         let stream = Stream { symbol: id, channel: Channel::Trade };
         assert_eq!(routes.of(stream), &*ids);
         assert_eq!(routes.get(ids[0]).1, [CohortId(7)]);
@@ -233,6 +311,44 @@ mod tests {
         assert!(routes.of(stream).is_empty() && routes.is_empty());
         let again = routes.intern(vec![want("A", Channel::Trade)], &symbols);
         assert_eq!(routes.of(stream), &*again);
+    }
+
+    #[test]
+    fn a_translated_name_goes_over_to_the_venues_own_symbol() {
+        let name = |text| Name::new(text).unwrap();
+        let (mut symbols, mut routes) = (Symbols::default(), Routes::default());
+        let ids = routes.intern(vec![want("BTCUSDT", Channel::Trade)], &symbols);
+        routes.add(CohortId(7), &ids);
+        let trade = |symbol| Stream { symbol, channel: Channel::Trade };
+        let theirs = Symbol::new(Venue::Upbit, name("USDT-BTC")).spelled(Venue::Binance, name("BTCUSDT"));
+        let first = symbols.push(theirs);
+        routes.resolve(&theirs, first, None, &symbols);
+        assert_eq!(routes.of(trade(first)), &*ids);
+        let before = symbols.find(Venue::Binance, "BTCUSDT");
+        let own = symbols.intern(Venue::Binance, "BTCUSDT").unwrap();
+        routes.resolve(symbols.get(own), own, before, &symbols);
+        assert!(routes.of(trade(first)).is_empty());
+        assert_eq!(routes.of(trade(own)), &*ids);
+        routes.remove(CohortId(7), &ids, &symbols);
+        assert!(routes.of(trade(own)).is_empty() && routes.is_empty());
+    }
+
+    #[test]
+    fn who_waits_is_known_until_the_value_comes_or_the_client_goes() {
+        let (mut symbols, mut routes) = (Symbols::default(), Routes::default());
+        symbols.intern(Venue::Binance, "A").unwrap();
+        for outlet in [1, 2, 2] {
+            routes.wait(OutletId(outlet), want("A", Channel::Trade), &symbols);
+        }
+        routes.wait(OutletId(1), want("NOSUCH", Channel::Trade), &symbols);
+        let id = routes.of(Stream { symbol: SymbolId(0), channel: Channel::Trade })[0];
+        assert!(routes.is_awaited(id));
+        routes.stop_waiting(OutletId(1), &symbols);
+        assert_eq!(routes.len(), 1);
+        assert_eq!(routes.take_waiting(id), [OutletId(2)]);
+        assert!(!routes.is_awaited(id));
+        routes.discard(&[id], &symbols);
+        assert!(routes.is_empty() && routes.unresolved.is_empty());
     }
 
     #[test]

@@ -24,7 +24,6 @@ use crate::market::symbol::{SymbolId, Symbols, Venue};
 use crate::market::tick::{Kind, Level, Tick};
 use crate::metrics::Metrics;
 use crate::protocol::websocket::Close;
-use crate::venue::has_snapshots;
 use crate::venue::upbit::json::StreamType;
 
 /// How long a client may take to answer a close frame before its connection is ended.
@@ -51,6 +50,8 @@ pub struct Fanout<S> {
     pub(super) blocked: Vec<OutletId>,
     /// Members of the cohort being flushed that did not take all, with what they took.
     pub(super) behind: Vec<(OutletId, usize)>,
+    /// Wants whose value has come for all who waited, and which nobody else may want.
+    settled: Vec<WantId>,
     frame: Frame,
     pub(super) limits: BacklogLimits,
     batch_bytes: usize,
@@ -76,6 +77,7 @@ impl<S: Sink> Fanout<S> {
             lagging: Vec::new(),
             blocked: Vec::new(),
             behind: Vec::new(),
+            settled: Vec::new(),
             frame: Frame::default(),
             limits,
             batch_bytes: 0,
@@ -97,8 +99,9 @@ impl<S: Sink> Fanout<S> {
     pub fn on_tick(&mut self, tick: &Tick, levels: &[Level]) {
         match &tick.kind {
             Kind::Announce(symbol) => {
+                let before = self.symbols.find(symbol.venue, symbol.name.as_str());
                 let id = self.symbols.push(*symbol);
-                self.routes.resolve(symbol.venue, symbol.name, id);
+                self.routes.resolve(symbol, id, before, &self.symbols);
                 return;
             }
             Kind::Second => return self.send_collected(),
@@ -110,27 +113,74 @@ impl<S: Sink> Fanout<S> {
             }
             _ => {}
         }
-        let symbol = self.symbols.get(tick.symbol);
-        if has_snapshots(symbol.venue) {
+        if tick.channel.has_snapshot() {
             self.last_values.update(tick, levels);
         }
-        let (venue, name) = (symbol.venue, symbol.name);
-        if self.routes.is_collected(venue, tick.channel) {
-            self.collected.entry((venue, tick.channel)).or_default().insert(tick.symbol, *tick);
+        let stream = tick.stream();
+        for place in 0..self.routes.of(stream).len() {
+            self.append(self.routes.of(stream)[place], tick, levels);
         }
-        let wants = self.routes.of(tick.stream()).iter().chain(self.routes.of_each(venue, tick.channel));
-        for &id in wants {
-            let (form, cohorts) = self.routes.get(id);
-            if !self.frame.render(form, tick, levels, name.as_str(), StreamType::Realtime) {
+        if self.routes.has_all() && !tick.restated {
+            self.on_tick_of_all(tick, levels);
+        }
+        if !self.settled.is_empty() {
+            self.routes.discard(&std::mem::take(&mut self.settled), &self.symbols);
+        }
+    }
+
+    /// Appends a tick's frame to the cohorts that want it in one form, after those have had it who wait for it.
+    #[inline]
+    fn append(&mut self, id: WantId, tick: &Tick, levels: &[Level]) {
+        if self.routes.is_awaited(id) {
+            self.send_awaited(id, tick, levels);
+        }
+        let (form, cohorts) = self.routes.get(id);
+        let symbol = self.symbols.get(tick.symbol);
+        if tick.restated || !self.frame.render(form, tick, levels, symbol, StreamType::Realtime) {
+            return;
+        }
+        self.metrics.cores[self.core].frames_rendered.add(1);
+        // Where frames of all symbols come one by one, a newer one of another symbol replaces nothing.
+        let is_one_symbols = matches!(self.routes.scope(id), Scope::Symbol(_));
+        let replaces = if tick.channel.loss() == Loss::Superseded && is_one_symbols { id.0 } else { Mark::KEPT };
+        for &cohort_id in cohorts {
+            append(&mut self.cohorts, &mut self.touched, cohort_id, self.frame.bytes(), replaces);
+            self.batch_bytes = self.batch_bytes.max(self.cohorts[cohort_id.index()].batch.bytes.len());
+        }
+    }
+
+    /// Gives a tick as a snapshot to those who wait for one. What they are due of other streams in this turn comes
+    /// after it; of this stream they are due nothing yet.
+    #[cold]
+    fn send_awaited(&mut self, id: WantId, tick: &Tick, levels: &[Level]) {
+        let symbol = self.symbols.get(tick.symbol);
+        let (form, cohorts) = self.routes.get(id);
+        let is_last = cohorts.is_empty();
+        if !self.frame.render(form, tick, levels, symbol, StreamType::Snapshot) {
+            return;
+        }
+        self.metrics.cores[self.core].frames_rendered.add(1);
+        for outlet in self.routes.take_waiting(id) {
+            let mut batch = Batch::default();
+            batch.push(self.frame.bytes(), Mark::KEPT);
+            self.send(outlet, batch);
+        }
+        if is_last {
+            self.settled.push(id);
+        }
+    }
+
+    /// The same for those who want a channel of all symbols.
+    fn on_tick_of_all(&mut self, tick: &Tick, levels: &[Level]) {
+        for venue in Venue::ALL {
+            if self.symbols.get(tick.symbol).name_for(venue).is_none() {
                 continue;
             }
-            self.metrics.cores[self.core].frames_rendered.add(1);
-            // Where frames of all symbols come one by one, a newer one of another symbol replaces nothing.
-            let is_one_symbols = matches!(self.routes.scope(id), Scope::Symbol(_));
-            let replaces = if tick.channel.loss() == Loss::Superseded && is_one_symbols { id.0 } else { Mark::KEPT };
-            for &cohort_id in cohorts {
-                append(&mut self.cohorts, &mut self.touched, cohort_id, self.frame.bytes(), replaces);
-                self.batch_bytes = self.batch_bytes.max(self.cohorts[cohort_id.index()].batch.bytes.len());
+            if self.routes.is_collected(venue, tick.channel) {
+                self.collected.entry((venue, tick.channel)).or_default().insert(tick.symbol, *tick);
+            }
+            for place in 0..self.routes.of_each(venue, tick.channel).len() {
+                self.append(self.routes.of_each(venue, tick.channel)[place], tick, levels);
             }
         }
     }
@@ -145,7 +195,7 @@ impl<S: Sink> Fanout<S> {
             let Some(ticks) = self.collected.get(&(venue, channel)).filter(|ticks| !ticks.is_empty()) else { continue };
             let (form, cohorts) = self.routes.get(id);
             let symbols = &self.symbols;
-            let named = ticks.values().map(|tick| (tick, symbols.get(tick.symbol).name));
+            let named = ticks.values().map(|tick| (tick, symbols.get(tick.symbol)));
             if !self.frame.render_list(form, named) {
                 continue;
             }
@@ -242,6 +292,7 @@ impl<S: Sink> Fanout<S> {
     /// Forgets a session. What it was not sent is counted as dropped.
     pub fn remove(&mut self, id: OutletId) -> Outlet<S> {
         self.leave(id);
+        self.stop_waiting(id);
         let mut outlet = self.outlets.remove(id.index());
         if outlet.is_lagging {
             self.lagging.retain(|&other| other != id);
@@ -298,12 +349,25 @@ impl<S: Sink> Fanout<S> {
         }
     }
 
+    /// A session is to be given the next value of what is wanted as a snapshot: there is none yet.
+    pub fn wait(&mut self, id: OutletId, want: Want) {
+        if self.outlets[id.index()].state == OutletState::Open {
+            self.routes.wait(id, want, &self.symbols);
+        }
+    }
+
+    /// A session no longer waits for anything.
+    pub fn stop_waiting(&mut self, id: OutletId) {
+        self.routes.stop_waiting(id, &self.symbols);
+    }
+
     /// The newest value of what is wanted, as a frame appended to `out`; false if there is none yet.
     pub fn snapshot(&mut self, want: &Want, out: &mut Batch) -> bool {
         let Scope::Symbol(name) = want.scope else { return false };
         let Some(symbol) = self.symbols.find(want.form.venue(), name.as_str()) else { return false };
         let Some(last) = self.last_values.find(Stream { symbol, channel: want.channel }) else { return false };
-        let rendered = self.frame.render(&want.form, &last.tick, &last.levels, name.as_str(), StreamType::Snapshot);
+        let symbol = self.symbols.get(symbol);
+        let rendered = self.frame.render(&want.form, &last.tick, &last.levels, symbol, StreamType::Snapshot);
         if rendered {
             out.push(self.frame.bytes(), Mark::KEPT);
         }

@@ -1,8 +1,11 @@
 //! Symbols: an exchange's name for a market, interned to a small number.
 //!
-//! The data plane carries a [`SymbolId`]; the exchange's spelling appears only at the edges. The ingest thread alone
+//! The data plane carries a [`SymbolId`]; an exchange's spelling appears only at the edges. The ingest thread alone
 //! assigns ids, in the order in which a feed first names its symbols, and announces each one in the stream of ticks
 //! before the first tick that uses it. So every core builds the same table by itself, and none shares one.
+//!
+//! A market has a spelling in each venue's grammar, so that clients of any venue find it: `BTCUSDT` is `USDT-BTC`
+//! there. Where two feeds name what is one market in one grammar, the venue's own wins over the other's translation.
 
 use std::fmt;
 
@@ -18,6 +21,12 @@ pub enum Venue {
 }
 
 impl Venue {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Venue; Venue::COUNT] = [Venue::Binance, Venue::Upbit];
+
+    /// How many there are.
+    pub const COUNT: usize = 2;
+
     /// The venue's name in lower case, as flags, logs and addresses spell it.
     pub fn name(self) -> &'static str {
         match self {
@@ -75,10 +84,35 @@ impl fmt::Debug for Name {
 /// A symbol as a table knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Symbol {
-    /// Whose spelling it is.
+    /// The exchange whose feed named it.
     pub venue: Venue,
-    /// The exchange's spelling, upper case as payloads carry it.
+    /// That exchange's spelling, upper case as payloads carry it.
     pub name: Name,
+    /// The spellings of all venues by [`Venue`]; one of length 0 where a venue's grammar has none for it.
+    spellings: [Name; Venue::COUNT],
+}
+
+impl Symbol {
+    /// A symbol with its own venue's spelling only.
+    pub fn new(venue: Venue, name: Name) -> Symbol {
+        let mut spellings = [Name { len: 0, bytes: [0; Name::LEN_MAX] }; Venue::COUNT];
+        spellings[venue as usize] = name;
+        Symbol { venue, name, spellings }
+    }
+
+    /// The same with the spelling of another venue; its own venue's stays as it is.
+    pub fn spelled(mut self, venue: Venue, name: Name) -> Symbol {
+        if venue != self.venue {
+            self.spellings[venue as usize] = name;
+        }
+        self
+    }
+
+    /// Its spelling for clients of a venue; `None` where that venue's grammar has none.
+    #[inline]
+    pub fn name_for(&self, venue: Venue) -> Option<&Name> {
+        Some(&self.spellings[venue as usize]).filter(|name| name.len > 0)
+    }
 }
 
 /// All symbols seen so far, by number and by name.
@@ -88,30 +122,42 @@ pub struct Symbol {
 pub struct Symbols {
     list: Vec<Symbol>,
     by_name: FxHashMap<(Venue, Name), SymbolId>,
+    /// By the spellings of venues whose feed did not name them; the first symbol of a spelling keeps it.
+    by_translation: FxHashMap<(Venue, Name), SymbolId>,
 }
 
 impl Symbols {
     /// The most symbols one server holds; the largest exchanges list some 4,000.
     pub const COUNT_MAX: usize = 65_536;
 
-    /// The id of a symbol that is known; `None` otherwise.
+    /// The id of a symbol by its spelling in a venue's grammar, whichever venue's feed named it; `None` if it is not
+    /// known.
     #[inline]
     pub fn find(&self, venue: Venue, name: &str) -> Option<SymbolId> {
+        let key = (venue, Name::new(name)?);
+        self.by_name.get(&key).or_else(|| self.by_translation.get(&key)).copied()
+    }
+
+    /// The id of a symbol that the venue's own feed has named; `None` otherwise.
+    #[inline]
+    pub fn find_native(&self, venue: Venue, name: &str) -> Option<SymbolId> {
         self.by_name.get(&(venue, Name::new(name)?)).copied()
     }
 
-    /// The id of a symbol, given to it now if it has none. `None` for a name that is empty or too long, and for a new
-    /// one when the table is full.
+    /// The id of a symbol that the venue's own feed names, given to it now if it has none. `None` for a name that is
+    /// empty or too long, and for a new one when the table is full.
     #[inline]
     pub fn intern(&mut self, venue: Venue, name: &str) -> Option<SymbolId> {
         let name = Name::new(name)?;
-        if let Some(&id) = self.by_name.get(&(venue, name)) {
-            return Some(id);
+        match self.by_name.get(&(venue, name)) {
+            Some(&id) => Some(id),
+            None => self.add(Symbol::new(venue, name)),
         }
-        if self.list.len() == Self::COUNT_MAX {
-            return None;
-        }
-        Some(self.push(Symbol { venue, name }))
+    }
+
+    /// Adds a symbol that its own feed has not named before; `None` when the table is full.
+    pub fn add(&mut self, symbol: Symbol) -> Option<SymbolId> {
+        (self.list.len() < Self::COUNT_MAX).then(|| self.push(symbol))
     }
 
     /// Adds a symbol that another table announced; ids must arrive in their order.
@@ -119,6 +165,11 @@ impl Symbols {
         let id = SymbolId(self.list.len() as u32);
         self.list.push(symbol);
         self.by_name.insert((symbol.venue, symbol.name), id);
+        for venue in Venue::ALL.into_iter().filter(|&venue| venue != symbol.venue) {
+            if let Some(&name) = symbol.name_for(venue) {
+                self.by_translation.entry((venue, name)).or_insert(id);
+            }
+        }
         id
     }
 
@@ -160,6 +211,21 @@ mod tests {
         assert_eq!(symbols.intern(Venue::Binance, "BTCUSDT"), Some(first));
         assert_eq!(symbols.find(Venue::Upbit, "KRW-BTC"), None);
         assert_eq!(symbols.get(second).name.as_str(), "BTCUSDT");
+    }
+
+    #[test]
+    fn a_market_is_found_by_every_spelling_and_a_venues_own_wins() {
+        let name = |text| Name::new(text).unwrap();
+        let mut symbols = Symbols::default();
+        let theirs = Symbol::new(Venue::Binance, name("BTCUSDT")).spelled(Venue::Upbit, name("USDT-BTC"));
+        let theirs = symbols.push(theirs);
+        assert_eq!(symbols.find(Venue::Upbit, "USDT-BTC"), Some(theirs));
+        assert_eq!(symbols.find_native(Venue::Upbit, "USDT-BTC"), None);
+        let own = symbols.intern(Venue::Upbit, "USDT-BTC").unwrap();
+        assert_eq!(symbols.find(Venue::Upbit, "USDT-BTC"), Some(own));
+        assert_eq!(symbols.find(Venue::Binance, "BTCUSDT"), Some(theirs));
+        assert_eq!(symbols.get(own).name_for(Venue::Binance), None);
+        assert_eq!(symbols.get(theirs).name_for(Venue::Upbit).unwrap().as_str(), "USDT-BTC");
     }
 
     #[test]

@@ -52,11 +52,11 @@ impl Core {
         let mut fanout = self.fanout.borrow_mut();
         fanout.set_now(self.now_ms());
         let mut frames = effects.frames;
-        for want in &effects.snapshots {
-            fanout.snapshot(want, &mut frames);
-        }
+        let mut unknown = effects.snapshots;
+        unknown.retain(|want| !fanout.snapshot(want, &mut frames));
         fanout.send(client.id, frames);
         if let Some(wants) = effects.wants {
+            fanout.stop_waiting(client.id);
             let is_first = !wants.is_empty() && !client.has_subscribed.replace(true);
             fanout.subscribe(client.id, wants);
             // Only now: the tape may start at once, and what is wanted must be known by then.
@@ -64,6 +64,9 @@ impl Core {
                 self.shared.metrics.cores[self.index].sessions_subscribed.add(1);
                 self.shared.control.session_subscribed();
             }
+        }
+        for want in unknown {
+            fanout.wait(client.id, want);
         }
         match effects.end {
             None => {}

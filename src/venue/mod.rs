@@ -3,16 +3,33 @@
 //! A venue's folder says how the messages of its servers are read (`decode`), how its clients ask (`stream`,
 //! `request`), and how they are answered (`json`). Nothing in here knows sockets, sessions or clocks: bytes and ticks
 //! in, ticks and bytes out. To add an exchange, add a folder, a [`Venue`] and the lines of the `match`es below.
+//!
+//! # Across venues
+//!
+//! Every symbol of every feed is served in every venue's grammar: its name by [`pair`], its streams by the market
+//! engine, which derives the channels that its own venue does not have, its numbers by [`translate`].
+//!
+//! | Binance | Upbit | what is lost or made up |
+//! |---|---|---|
+//! | `BTCUSDT` | `USDT-BTC` | symbols that are no pair of a known quote currency have their own name only |
+//! | trade | trade | Upbit's ids have 16 and more digits and are no counter; numbers get 8 places for Binance |
+//! | aggTrade | | of Upbit's trades: those of one side, price and millisecond |
+//! | depth, partial depth, bookTicker | orderbook | a book of Upbit is as deep as its window; its update ids count windows |
+//! | kline | candle | Binance tells when one closes and shows empty ones, Upbit does neither |
+//! | ticker: rolling 24 hours | ticker: UTC day | yesterday's close and the records of 52 weeks are those of the tape |
+//! | `best_*` of Upbit's trade | | the book's best levels at that moment; null before there is one |
 
 pub mod binance;
 pub mod json;
+pub mod pair;
+pub mod translate;
 pub mod upbit;
 
 use thiserror::Error;
 
 use crate::market::decimal::DecimalError;
 use crate::market::snapshot::Snapshot;
-use crate::market::symbol::{Symbols, Venue};
+use crate::market::symbol::{Name, SymbolId, Symbols, Venue};
 use crate::market::tick::{Level, Tick};
 
 /// The most levels one message may carry: two sides of the largest snapshot an exchange gives, and as much again.
@@ -117,19 +134,15 @@ pub fn venue_of(raw: &[u8]) -> Venue {
     if text.starts_with(b"\"ty\"") || text.starts_with(b"\"type\"") { Venue::Upbit } else { Venue::Binance }
 }
 
-/// Whether a client of this venue gets a stream's newest value when it subscribes.
-pub fn has_snapshots(venue: Venue) -> bool {
-    venue == Venue::Upbit
-}
-
 /// Interns a symbol that a message names, refusing what would need escaping in JSON.
-fn intern(symbols: &mut Symbols, venue: Venue, name: &str) -> Result<crate::market::symbol::SymbolId, Rejected> {
-    if let Some(id) = symbols.find(venue, name) {
+fn intern(symbols: &mut Symbols, venue: Venue, name: &str) -> Result<SymbolId, Rejected> {
+    if let Some(id) = symbols.find_native(venue, name) {
         return Ok(id);
     }
     let clean = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | '+'));
     if !clean {
         return Err(Rejected::Symbol);
     }
-    symbols.intern(venue, name).ok_or(Rejected::Symbol)
+    let name = Name::new(name).ok_or(Rejected::Symbol)?;
+    symbols.add(pair::symbol(venue, name)).ok_or(Rejected::Symbol)
 }

@@ -12,6 +12,9 @@ pub mod rest;
 pub mod sbe;
 pub mod stream;
 
+use crate::market::decimal::Decimal;
+use crate::market::quotient::rounded;
+
 /// The unit of every time in a connection's payloads; chosen in the address, fixed for its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum TimeUnit {
@@ -50,4 +53,12 @@ impl TimeUnit {
             TimeUnit::Microseconds => ns.div_euclid(1_000),
         }
     }
+}
+
+/// Decimal places of prices and quantities.
+const PLACES: u8 = 8;
+
+/// A number of another venue as Binance writes it: with eight places, rounded where it has more.
+pub fn number(number: Decimal) -> Decimal {
+    rounded(number, PLACES).unwrap_or(number)
 }

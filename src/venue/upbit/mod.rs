@@ -8,6 +8,9 @@ pub mod json;
 mod keys;
 pub mod request;
 
+use crate::market::decimal::Decimal;
+use crate::market::quotient::rounded;
+
 /// How a connection's frames look; each request chooses it anew, for the whole connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Format {
@@ -43,4 +46,9 @@ impl Format {
     pub fn is_list(self) -> bool {
         matches!(self, Format::JsonList | Format::SimpleList)
     }
+}
+
+/// A number of another venue as Upbit writes it: without zeros at its end.
+pub fn number(number: Decimal) -> Decimal {
+    rounded(number, number.places_needed()).unwrap_or(number)
 }

@@ -248,7 +248,7 @@ fn what_cannot_be_believed_or_summed_is_counted_and_passed_on() {
 #[test]
 fn other_venues_are_passed_on_and_not_looked_at() {
     let mut played = Played::new(Derive::Always, windows());
-    let symbol = Symbol { venue: Venue::Upbit, name: Name::new("KRW-BTC").unwrap() };
+    let symbol = Symbol::new(Venue::Upbit, Name::new("KRW-BTC").unwrap());
     played.tick(0, BASE, Channel::Trade, Kind::Announce(symbol), &[]);
     for n in 0..9 {
         played.trade(BASE + n * NS_PER_SECOND, trade(n, 100, 5, BASE));
