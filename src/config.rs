@@ -118,6 +118,20 @@ pub struct RawConfig {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     #[serde(default, deserialize_with = "duration")]
     pub idle_timeout: Option<Duration>,
+    /// Upbit: requests on one connection in any second, 0 for any number; the exchange allows 5. [default: 0]
+    #[arg(long, value_name = "N")]
+    pub upbit_requests: Option<u32>,
+    /// Upbit: requests on one connection in any minute, 0 for any number; the exchange allows 100. [default: 0]
+    #[arg(long, value_name = "N")]
+    pub upbit_requests_minute: Option<u32>,
+    /// Upbit: handshakes from one IP address in any second, 0 for any number; the exchange allows 5. [default: 0]
+    #[arg(long, value_name = "N")]
+    pub upbit_handshakes: Option<u32>,
+    /// Upbit: time between two handshakes of a browser, told by its Origin header, from one IP address, 0s for none;
+    /// the exchange demands 10s. [default: 0s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    #[serde(default, deserialize_with = "duration")]
+    pub upbit_origin_interval: Option<Duration>,
     /// What to log: error, warn, info, debug, trace, or a filter such as `tapecast::server=debug`. [default: warn]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
@@ -187,6 +201,10 @@ pub struct Config {
     pub weight_max: u32,
     /// For clients of Upbit.
     pub upbit: UpbitLimits,
+    /// Handshakes from one IP address in a second, for clients of Upbit; 0 for any number.
+    pub upbit_handshakes: u32,
+    /// Time between two handshakes of browsers from one IP address, for clients of Upbit; zero for none.
+    pub upbit_origin_interval: Duration,
 }
 
 impl RawConfig {
@@ -216,7 +234,8 @@ impl RawConfig {
         either!(
             listen speed repeat wait_for_clients exit_at_end writers pin ring_ticks ring_levels history_ticks
             backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max streams_max derive ping_interval
-            message_rate message_burst connection_lifetime attempts_max weight_max pong_timeout idle_timeout log
+            message_rate message_burst connection_lifetime attempts_max weight_max pong_timeout idle_timeout
+            upbit_requests upbit_requests_minute upbit_handshakes upbit_origin_interval log
         )
     }
 
@@ -279,7 +298,13 @@ impl RawConfig {
             },
             attempts_max: self.attempts_max.unwrap_or(300),
             weight_max: self.weight_max.unwrap_or(6_000),
-            upbit: UpbitLimits { idle_timeout_ms: millis(self.idle_timeout, 120) },
+            upbit: UpbitLimits {
+                idle_timeout_ms: millis(self.idle_timeout, 120),
+                requests_per_second: self.upbit_requests.unwrap_or(0),
+                requests_per_minute: self.upbit_requests_minute.unwrap_or(0),
+            },
+            upbit_handshakes: self.upbit_handshakes.unwrap_or(0),
+            upbit_origin_interval: self.upbit_origin_interval.unwrap_or_default(),
         })
     }
 }

@@ -22,7 +22,7 @@ fn next(client: &mut Client) -> Value {
 }
 
 #[test]
-fn item_08_09_10_12_objects_come_in_any_order_and_united() {
+fn upbit_item_08_09_10_12_objects_come_in_any_order_and_united() {
     let server = Server::start(&[]);
     let ticker = r#"{"type":"ticker","codes":["KRW-BTC"]}"#;
     let more = r#"{"type":"ticker","codes":["KRW-ETH"]}"#;
@@ -39,7 +39,7 @@ fn item_08_09_10_12_objects_come_in_any_order_and_united() {
 }
 
 #[test]
-fn item_03_13_14_15_unknown_codes_are_silent_and_a_thousand_are_accepted() {
+fn upbit_item_03_13_14_15_unknown_codes_are_silent_and_a_thousand_are_accepted() {
     let server = Server::start(&[]);
     let mut codes: Vec<String> = (0..1_000).map(|n| format!("KRW-NO{n}")).collect();
     codes.extend(["krw-btc".into(), "KRW-BTC".into()]);
@@ -52,7 +52,7 @@ fn item_03_13_14_15_unknown_codes_are_silent_and_a_thousand_are_accepted() {
 }
 
 #[test]
-fn item_16_17_18_snapshots_come_first_alone_or_not_at_all() {
+fn upbit_item_16_17_18_snapshots_come_first_alone_or_not_at_all() {
     let server = Server::start(&[]);
     let codes = r#""codes":["KRW-BTC","KRW-ETH"]"#;
     let mut client = open(
@@ -82,7 +82,7 @@ fn item_16_17_18_snapshots_come_first_alone_or_not_at_all() {
 }
 
 #[test]
-fn item_19_to_26_payloads_have_the_keys_and_sums_they_should() {
+fn upbit_item_19_to_26_payloads_have_the_keys_and_sums_they_should() {
     let server = Server::start(&[]);
     let types = r#"{"type":"ticker","codes":["KRW-BTC"]},{"type":"trade","codes":["KRW-BTC"]},{"type":"orderbook","codes":["KRW-BTC"]}"#;
     for (format, ticker_keys, trade_keys, book_keys) in [
@@ -139,7 +139,7 @@ fn top_level_keys(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn item_23_24_a_suffix_says_how_many_levels_and_is_not_in_the_code() {
+fn upbit_item_23_24_a_suffix_says_how_many_levels_and_is_not_in_the_code() {
     let server = Server::start(&[]);
     for (suffix, units) in [("", 30), (".1", 1), (".5", 5), (".15", 15), (".30", 30), (".20", 30)] {
         let request = format!(r#"[{{"ticket":"a"}},{{"type":"orderbook","codes":["KRW-BTC{suffix}"]}}]"#);
@@ -150,7 +150,7 @@ fn item_23_24_a_suffix_says_how_many_levels_and_is_not_in_the_code() {
 }
 
 #[test]
-fn item_36_37_39_formats_and_subscriptions_are_replaced_by_the_next_request() {
+fn upbit_item_36_37_39_formats_and_subscriptions_are_replaced_by_the_next_request() {
     let server = Server::start(&[]);
     let mut client = open(&server, r#"[{"ticket":"a"},{"type":"ticker","codes":["KRW-BTC"]}]"#);
     assert_eq!(next(&mut client)["type"], "ticker");
@@ -170,7 +170,7 @@ fn item_36_37_39_formats_and_subscriptions_are_replaced_by_the_next_request() {
 }
 
 #[test]
-fn item_41_42_subscriptions_can_be_listed() {
+fn upbit_item_41_42_subscriptions_can_be_listed() {
     let server = Server::start(&[]);
     let mut client = open(
         &server,
@@ -192,7 +192,7 @@ fn item_41_42_subscriptions_can_be_listed() {
 }
 
 #[test]
-fn item_44_to_48_errors_are_named_then_the_connection_closes_with_1000() {
+fn upbit_item_44_to_48_errors_are_named_then_the_connection_closes_with_1000() {
     let server = Server::start(&[]);
     for (request, name) in [
         ("hello", "WRONG_FORMAT"),
@@ -214,7 +214,7 @@ fn item_44_to_48_errors_are_named_then_the_connection_closes_with_1000() {
 }
 
 #[test]
-fn item_49_50_pings_are_answered_and_ping_in_text_starts_up() {
+fn upbit_item_49_50_pings_are_answered_and_ping_in_text_starts_up() {
     let server = Server::start(&[]);
     let mut client = Client::open(&server, "/websocket/v1");
     client.send(9, b"x");
@@ -224,7 +224,7 @@ fn item_49_50_pings_are_answered_and_ping_in_text_starts_up() {
 }
 
 #[test]
-fn item_51_53_a_silent_connection_ends_without_a_close_frame_and_without_pings() {
+fn upbit_item_51_53_a_silent_connection_ends_without_a_close_frame_and_without_pings() {
     let server = Server::start(&["--idle-timeout", "2s"]);
     let begun = std::time::Instant::now();
     let mut client = Client::open(&server, "/websocket/v1");

@@ -35,14 +35,14 @@ impl Attempts {
         Attempts { limits, by_address: Mutex::default() }
     }
 
-    /// Counts an attempt.
+    /// Counts an attempt; how many more there may be just now.
     ///
     /// # Errors
     /// How long to wait, for one attempt too many. It does not count itself.
-    pub fn count(&self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+    pub fn count(&self, address: IpAddr, now: Instant) -> Result<u32, Duration> {
         let AttemptLimits { attempts_max, window } = self.limits;
         if attempts_max == 0 {
-            return Ok(());
+            return Ok(u32::MAX);
         }
         let mut by_address = self.by_address.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if by_address.len() >= ADDRESSES_MAX && !by_address.contains_key(&address) {
@@ -61,7 +61,7 @@ impl Attempts {
             return Err(window - (now - *first));
         }
         attempts.push_back(now);
-        Ok(())
+        Ok(attempts_max - attempts.len() as u32)
     }
 }
 
@@ -77,9 +77,9 @@ mod tests {
         let at = |seconds| start + Duration::from_secs(seconds);
         assert!((0..3).all(|n| attempts.count(one, at(n * 10)).is_ok()));
         assert_eq!(attempts.count(one, at(100)), Err(Duration::from_secs(200)));
-        assert_eq!(attempts.count(other, at(100)), Ok(()));
+        assert_eq!(attempts.count(other, at(100)), Ok(2));
         assert_eq!(attempts.count(one, at(299)), Err(Duration::from_secs(1)));
-        assert_eq!(attempts.count(one, at(300)), Ok(()));
+        assert_eq!(attempts.count(one, at(300)), Ok(0));
         assert_eq!(attempts.count(one, at(301)), Err(Duration::from_secs(9)));
     }
 

@@ -36,8 +36,14 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
         return rest::respond(core, &request, peer).await;
     }
     if path == "/websocket/v1" {
+        let head = match core.shared.upbit.count(peer, request.headers()) {
+            Ok(head) => head,
+            Err(wait) => return too_many_handshakes(wait),
+        };
         let session = Session::Upbit(UpbitSession::new(core.shared.config.upbit, core.now_ms()));
-        return upgrade(core, request, session, peer);
+        let mut response = upgrade(core, request, session, peer);
+        response.headers_mut().extend(head);
+        return response;
     }
     if path == "/ws-api/v3" {
         let limits = core.shared.config.binance;
@@ -105,6 +111,13 @@ fn check_key(request: &Request<Incoming>) -> Option<Response<Full<Bytes>>> {
 
 fn too_many_attempts(wait: Duration) -> Response<Full<Bytes>> {
     let body = r#"{"code":-1003,"msg":"Too many connection attempts from this address."}"#;
+    let mut response = text(StatusCode::TOO_MANY_REQUESTS, "application/json", body);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+    response
+}
+
+fn too_many_handshakes(wait: Duration) -> Response<Full<Bytes>> {
+    let body = r#"{"error":{"name":429,"message":"Too many connections from this address."}}"#;
     let mut response = text(StatusCode::TOO_MANY_REQUESTS, "application/json", body);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
     response

@@ -16,6 +16,7 @@ mod http;
 mod listener;
 mod read;
 mod rest;
+mod upbit_gate;
 mod writer;
 
 use std::net::SocketAddr;
@@ -39,6 +40,7 @@ use crate::metrics::Metrics;
 use crate::ring;
 use crate::server::attempts::{AttemptLimits, Attempts};
 use crate::server::rest::Weights;
+use crate::server::upbit_gate::UpbitGate;
 
 /// The time that attempts to connect are counted over.
 const ATTEMPTS_WINDOW: Duration = Duration::from_secs(300);
@@ -82,7 +84,10 @@ pub(crate) struct Shared {
     pub(crate) control: Arc<Control>,
     pub(crate) feed_name: String,
     pub(crate) preview: Preview,
+    /// Connections of clients of Binance.
     pub(crate) attempts: Attempts,
+    /// Handshakes and requests of clients of Upbit.
+    pub(crate) upbit: UpbitGate,
     pub(crate) weights: Weights,
 }
 
@@ -155,6 +160,7 @@ impl Server {
             preview,
             weights: Weights::new(config.weight_max),
             attempts: Attempts::new(AttemptLimits { attempts_max: config.attempts_max, window: ATTEMPTS_WINDOW }),
+            upbit: UpbitGate::new(config.upbit_handshakes, config.upbit_origin_interval),
             config,
         });
         let engine = Engine::new(shared.config.derive);

@@ -1,7 +1,9 @@
-//! How many messages a client may send: a bucket that fills at a steady rate and holds a burst.
+//! How many messages a client may send: a bucket that fills at a steady rate and holds a burst, or so many in a time.
 //!
-//! Source: Binance documents 5 messages a second, pings and pongs included, and does not say how it counts; its own
+//! Source of the bucket: Binance documents 5 messages a second, pings and pongs included, and does not say how it counts; its own
 //! SDK sends 14 at once. So 5 a second are sustained and bursts of 20 are borne.
+
+use std::collections::VecDeque;
 
 /// The size of the bucket and what flows into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,37 @@ impl Rate {
     }
 }
 
+/// At most so many in any stretch of time of one length.
+#[derive(Clone, Debug)]
+pub struct Quota {
+    max: usize,
+    length_ms: u64,
+    /// When the last ones were, oldest first; at most `max`.
+    times: VecDeque<u64>,
+}
+
+impl Quota {
+    /// `max` in any `length_ms`; 0 for any number.
+    pub fn new(max: u32, length_ms: u64) -> Quota {
+        Quota { max: max as usize, length_ms, times: VecDeque::new() }
+    }
+
+    /// Counts one; false if it is one too many, which does not count.
+    pub fn take(&mut self, now_ms: u64) -> bool {
+        if self.max == 0 {
+            return true;
+        }
+        while self.times.front().is_some_and(|&first| now_ms >= first + self.length_ms) {
+            self.times.pop_front();
+        }
+        if self.times.len() == self.max {
+            return false;
+        }
+        self.times.push_back(now_ms);
+        true
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +98,15 @@ mod tests {
         assert!((0..10_000).all(|n| rate.take(n * 200)));
         let mut rate = Rate::new(RateLimits { per_second: 0, burst: 0 }, 0);
         assert!((0..10_000).all(|_| rate.take(0)));
+    }
+
+    #[test]
+    fn a_quota_holds_in_every_stretch_of_time() {
+        let mut quota = Quota::new(3, 1_000);
+        assert!([0, 500, 900].into_iter().all(|now| quota.take(now)));
+        assert!(!quota.take(999));
+        assert!(quota.take(1_000) && !quota.take(1_499) && quota.take(1_500));
+        assert!((0..1_000).all(|_| Quota::new(0, 1_000).take(0)));
     }
 
     proptest! {

@@ -10,15 +10,20 @@ use crate::fanout::routes::Want;
 use crate::market::channel::{Channel, Scope};
 use crate::market::symbol::Name;
 use crate::protocol::websocket::{Close, Opcode};
+use crate::session::rate::Quota;
 use crate::session::{Effects, End, Incoming};
 use crate::venue::upbit::Format;
 use crate::venue::upbit::request::{Body, Refusal, Request, Subscription, UNITS_DEFAULT, split_units};
 
 /// The limits of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct UpbitLimits {
     /// Milliseconds without data in either direction after which the connection is dropped; 0 for never.
     pub idle_timeout_ms: u64,
+    /// Requests in any second, `PING` not counted; 0 for any number.
+    pub requests_per_second: u32,
+    /// Requests in any minute; 0 for any number.
+    pub requests_per_minute: u32,
 }
 
 /// Milliseconds from one `UP` to the next, once a client has said `PING`.
@@ -33,6 +38,7 @@ pub struct UpbitSession {
     moved_ms: u64,
     frames_routed: u64,
     next_up_ms: Option<u64>,
+    quotas: [Quota; 2],
 }
 
 impl UpbitSession {
@@ -45,6 +51,7 @@ impl UpbitSession {
             moved_ms: now_ms,
             frames_routed: 0,
             next_up_ms: None,
+            quotas: [Quota::new(limits.requests_per_second, 1_000), Quota::new(limits.requests_per_minute, 60_000)],
         }
     }
 
@@ -65,6 +72,9 @@ impl UpbitSession {
         if bytes == b"PING" {
             self.next_up_ms.get_or_insert(now_ms);
             return self.on_up(now_ms, effects);
+        }
+        if !self.quotas.iter_mut().all(|quota| quota.take(now_ms)) {
+            return refuse(&Refusal::too_many_requests(), effects);
         }
         match Request::parse(bytes) {
             Ok(request) => self.carry_out(request, effects),
@@ -167,7 +177,7 @@ mod tests {
     use super::*;
 
     fn session() -> UpbitSession {
-        UpbitSession::new(UpbitLimits { idle_timeout_ms: 120_000 }, 0)
+        UpbitSession::new(UpbitLimits { idle_timeout_ms: 120_000, ..UpbitLimits::default() }, 0)
     }
 
     fn ask(session: &mut UpbitSession, text: &str, now_ms: u64) -> Effects {
@@ -195,6 +205,19 @@ mod tests {
         let effects = ask(&mut session(), "hello", 0);
         assert!(effects.frames.bytes.windows(14).any(|w| w == br#""WRONG_FORMAT""#));
         assert_eq!(effects.end, Some(End::Close(Close::NORMAL)));
+    }
+
+    #[test]
+    fn a_request_too_many_is_refused_and_ping_is_none() {
+        let limits = UpbitLimits { requests_per_second: 5, requests_per_minute: 7, ..UpbitLimits::default() };
+        let mut session = UpbitSession::new(limits, 0);
+        let list = r#"[{"ticket":"q"},{"method":"LIST_SUBSCRIPTIONS"}]"#;
+        assert!((0..5).all(|_| ask(&mut session, list, 0).end.is_none()));
+        assert!(ask(&mut session, "PING", 0).end.is_none());
+        assert!((0..2).all(|_| ask(&mut session, list, 1_000).end.is_none()));
+        let effects = ask(&mut session, list, 1_000);
+        assert_eq!(effects.end, Some(End::Close(Close::NORMAL)));
+        assert!(std::str::from_utf8(&effects.frames.bytes[2..]).unwrap().contains(r#""name":"Too Many Requests""#));
     }
 
     #[test]

@@ -116,6 +116,18 @@ fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
+/// The head of an answer, to a request with these headers, each with its line's end.
+pub fn head_of(address: SocketAddr, target: &str, headers: &str) -> String {
+    let mut stream = connect(address);
+    write!(stream, "GET {target} HTTP/1.1\r\nHost: test\r\n{headers}\r\n").expect("the request goes out");
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        assert!(reader.read_line(&mut head).expect("a head") > 0, "the connection ends in the head: {head}");
+    }
+    head
+}
+
 /// A frame as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {

@@ -60,6 +60,11 @@ impl Refusal {
         Refusal { name, message: message.into() }
     }
 
+    /// For a request over the limits.
+    pub fn too_many_requests() -> Refusal {
+        Refusal::new("Too Many Requests", "too many requests on this connection")
+    }
+
     /// The frame's payload.
     pub fn answer(&self) -> String {
         format!(r#"{{"error":{{"name":"{}","message":{}}}}}"#, self.name, Value::from(self.message.as_str()))
