@@ -110,6 +110,10 @@ pub struct RawConfig {
     /// Binance: connections from one IP address within 5 minutes, 0 for any number. [default: 300]
     #[arg(long, value_name = "N")]
     pub attempts_max: Option<u32>,
+    /// Binance: whether names that it has retired or never documented still deliver: `!ticker@arr`, `!bookTicker`,
+    /// `!miniTicker@arr@1000ms`, `<symbol>@depth@1000ms`. [default: true]
+    #[arg(long, value_name = "BOOL")]
+    pub retired_names: Option<bool>,
     /// Binance: weight of requests below /api/ that an IP address may use in a minute, 0 for any. [default: 6000]
     #[arg(long, value_name = "N")]
     pub weight_max: Option<u32>,
@@ -235,7 +239,7 @@ impl RawConfig {
             listen speed repeat wait_for_clients exit_at_end writers pin ring_ticks ring_levels history_ticks
             backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max streams_max derive ping_interval
             message_rate message_burst connection_lifetime attempts_max weight_max pong_timeout idle_timeout
-            upbit_requests upbit_requests_minute upbit_handshakes upbit_origin_interval log
+            retired_names upbit_requests upbit_requests_minute upbit_handshakes upbit_origin_interval log
         )
     }
 
@@ -295,6 +299,7 @@ impl RawConfig {
                     burst: self.message_burst.unwrap_or(20),
                 },
                 lifetime_ms: millis(self.connection_lifetime, 86_400),
+                serves_retired_names: self.retired_names.unwrap_or(true),
             },
             attempts_max: self.attempts_max.unwrap_or(300),
             weight_max: self.weight_max.unwrap_or(6_000),

@@ -29,6 +29,8 @@ pub struct BinanceLimits {
     pub rate: RateLimits,
     /// Milliseconds after which the connection ends; 0 for never.
     pub lifetime_ms: u64,
+    /// Whether names that the exchange has retired, or never documented, still deliver.
+    pub serves_retired_names: bool,
 }
 
 /// A client of Binance's streams.
@@ -150,6 +152,9 @@ impl BinanceSession {
     /// What the names lead to, in the present form.
     fn wants(&self) -> Vec<Want> {
         let want = |name: &Rc<str>| {
+            if !self.limits.serves_retired_names && stream::is_retired(name) {
+                return None;
+            }
             let (scope, channel) = stream::parse(name, self.encoding)?;
             let form = match self.encoding {
                 Encoding::Json => Form::Binance { unit: self.unit, wrapper: self.combined.then(|| Rc::clone(name)) },
@@ -179,6 +184,7 @@ mod tests {
         heartbeat: HeartbeatLimits { ping_interval_ms: 20_000, pong_timeout_ms: 60_000 },
         rate: RateLimits { per_second: 0, burst: 0 },
         lifetime_ms: 0,
+        serves_retired_names: true,
     };
 
     fn ask(session: &mut BinanceSession, text: &str) -> Effects {
@@ -228,6 +234,18 @@ mod tests {
             reply(&ask(&mut session, r#"{"method":"GET_PROPERTY","params":["combined"],"id":6}"#)),
             r#"{"result":true,"id":6}"#
         );
+    }
+
+    #[test]
+    fn retired_names_are_silent_where_they_are_not_served() {
+        let names = r#"["!ticker@arr","!bookTicker","!miniTicker@arr@1000ms","btcusdt@depth@1000ms","btcusdt@depth5@1000ms","btcusdt@depth@100ms","btcusdt@depth","!miniTicker@arr"]"#;
+        let request = format!(r#"{{"method":"SUBSCRIBE","params":{names},"id":1}}"#);
+        for (serves_retired_names, wants) in [(true, 8), (false, 3)] {
+            let limits = BinanceLimits { streams_max: 0, serves_retired_names, ..LIMITS };
+            let effects = ask(&mut BinanceSession::new(Address::default(), limits, 0), &request);
+            assert_eq!(reply(&effects), r#"{"result":null,"id":1}"#);
+            assert_eq!(effects.wants.unwrap().len(), wants);
+        }
     }
 
     proptest! {

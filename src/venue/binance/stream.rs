@@ -55,6 +55,13 @@ fn of_all(name: &str) -> Option<(Scope, Channel)> {
     }
 }
 
+/// Whether a name is one that Binance has retired or never documented, and that clients still ask for: `!ticker@arr`,
+/// `!bookTicker`, and whatever names a pace that has no name.
+pub fn is_retired(name: &str) -> bool {
+    let has_pace = || name.rsplit_once('@').is_some_and(|(_, last)| last != "100ms" && last.ends_with("ms"));
+    matches!(name, "!ticker@arr" | "!bookTicker") || has_pace()
+}
+
 /// The binary streams have names of their own, and only these. Changes of the book come at the finest pace there is.
 fn binary_channel(kind: &str) -> Option<Channel> {
     match kind {
