@@ -13,7 +13,7 @@ use tapecast::fanout::{BacklogLimits, Fanout, Form, OutletId, Sink, Want};
 use tapecast::market::channel::{Channel, Scope};
 use tapecast::market::decimal::Decimal;
 use tapecast::market::symbol::{Name, Symbol, SymbolId, Venue};
-use tapecast::market::tick::{Best, BookTicker, Kind, Taker, Tick, Trade};
+use tapecast::market::tick::{Best, BookTicker, Kind, MiniTicker, Taker, Tick, Trade};
 use tapecast::metrics::Metrics;
 use tapecast::venue::binance::TimeUnit;
 
@@ -307,4 +307,47 @@ fn nobody_is_always_last() {
         order.borrow_mut().clear();
     }
     assert_eq!(last.len(), 4, "each was last once: {last:?}");
+}
+
+#[test]
+fn arrays_of_many_symbols_stay_below_what_clients_refuse() {
+    const SYMBOLS: u32 = 20_000;
+    let limits = BacklogLimits { bytes_max: 1 << 24, ..LIMITS };
+    let mut fanout = fanout(limits);
+    let pipe = Pipe::default();
+    pipe.0.borrow_mut().room = usize::MAX;
+    let session = fanout.open(pipe.clone());
+    let form = Form::Binance { unit: TimeUnit::Milliseconds, wrapper: None };
+    fanout.subscribe(session, vec![Want { scope: Scope::Collected, channel: Channel::MiniTicker, form }]);
+    let ticker = MiniTicker {
+        close: Decimal::ZERO,
+        open: Decimal::ZERO,
+        high: Decimal::ZERO,
+        low: Decimal::ZERO,
+        volume: Decimal::ZERO,
+        quote_volume: Decimal::ZERO,
+    };
+    for number in 0..SYMBOLS {
+        announce(&mut fanout, number);
+        let kind = Kind::MiniTicker(ticker);
+        let tick = Tick { symbol: SymbolId(number), channel: Channel::MiniTicker, kind, ..Tick::default() };
+        fanout.on_tick(&tick, &[]);
+    }
+    fanout.on_tick(&Tick { kind: Kind::Second, ..Tick::default() }, &[]);
+    fanout.flush();
+    let taken = std::mem::take(&mut pipe.0.borrow_mut().taken);
+    let (mut at, mut frames, mut symbols) = (0, 0, 0);
+    while at < taken.len() {
+        assert_eq!(taken[at..at + 2], [0x81, 127], "a long frame");
+        let length = u64::from_be_bytes(taken[at + 2..at + 10].try_into().unwrap()) as usize;
+        assert!(length < 1 << 20, "{length}");
+        let array: Vec<serde_json::Value> = serde_json::from_slice(&taken[at + 10..at + 10 + length]).unwrap();
+        for event in array {
+            assert_eq!(event["s"], format!("S{symbols}"));
+            symbols += 1;
+        }
+        frames += 1;
+        at += 10 + length;
+    }
+    assert_eq!((symbols, frames), (SYMBOLS, 2));
 }

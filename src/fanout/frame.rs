@@ -1,5 +1,6 @@
 //! Frames: how a tick looks to those who get it.
 
+use std::iter::Peekable;
 use std::rc::Rc;
 
 use crate::market::symbol::{Symbol, Venue};
@@ -10,6 +11,10 @@ use crate::venue::binance::{self, TimeUnit};
 use crate::venue::translate::translate;
 use crate::venue::upbit::json::StreamType;
 use crate::venue::upbit::{self, Format};
+
+/// Where an array of many symbols' events ends and the next one begins: well below the 1 MiB that widespread clients
+/// refuse frames beyond.
+const LIST_BYTES_MAX: usize = 900_000;
 
 /// How frames of a stream look. Sessions whose form of a stream is equal get the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -130,9 +135,17 @@ impl Frame {
         true
     }
 
-    /// Renders the newest ticks of many symbols as one array. False if the form has no such frames.
-    pub fn render_list<'t>(&mut self, form: &Form, ticks: impl Iterator<Item = (&'t Tick, &'t Symbol)>) -> bool {
+    /// Renders newest ticks of many symbols as one array: as many as a frame should hold, which nearly always is all of
+    /// them. What is left in `ticks` is for the next frame. False if nothing is left, or if the form has no such frames.
+    pub fn render_list<'t>(
+        &mut self,
+        form: &Form,
+        ticks: &mut Peekable<impl Iterator<Item = (&'t Tick, &'t Symbol)>>,
+    ) -> bool {
         let Form::Binance { unit, wrapper } = form else { return false };
+        if ticks.peek().is_none() {
+            return false;
+        }
         self.buffer.clear();
         self.buffer.resize(HEADER_BYTES_MAX, 0);
         if let Some(name) = wrapper {
@@ -141,7 +154,9 @@ impl Frame {
             self.buffer.extend_from_slice(b"\",\"data\":");
         }
         let mut before = b'[';
-        for (tick, symbol) in ticks {
+        while self.buffer.len() < LIST_BYTES_MAX
+            && let Some((tick, symbol)) = ticks.next()
+        {
             let Some(name) = symbol.name_for(Venue::Binance) else { continue };
             self.buffer.push(before);
             let mut tick = *tick;

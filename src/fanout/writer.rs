@@ -185,7 +185,7 @@ impl<S: Sink> Fanout<S> {
         }
     }
 
-    /// A second is over: one array of the newest tick of each symbol that has one since the last.
+    /// A second is over: the newest tick of each symbol that has one since the last, in an array.
     fn send_collected(&mut self) {
         if self.collected.is_empty() {
             return;
@@ -195,13 +195,12 @@ impl<S: Sink> Fanout<S> {
             let Some(ticks) = self.collected.get(&(venue, channel)).filter(|ticks| !ticks.is_empty()) else { continue };
             let (form, cohorts) = self.routes.get(id);
             let symbols = &self.symbols;
-            let named = ticks.values().map(|tick| (tick, symbols.get(tick.symbol)));
-            if !self.frame.render_list(form, named) {
-                continue;
-            }
-            self.metrics.cores[self.core].frames_rendered.add(1);
-            for &cohort_id in cohorts {
-                append(&mut self.cohorts, &mut self.touched, cohort_id, self.frame.bytes(), Mark::KEPT);
+            let mut named = ticks.values().map(|tick| (tick, symbols.get(tick.symbol))).peekable();
+            while self.frame.render_list(form, &mut named) {
+                self.metrics.cores[self.core].frames_rendered.add(1);
+                for &cohort_id in cohorts {
+                    append(&mut self.cohorts, &mut self.touched, cohort_id, self.frame.bytes(), Mark::KEPT);
+                }
             }
         }
         self.collected.values_mut().for_each(BTreeMap::clear);
