@@ -60,6 +60,11 @@ impl Levels {
     pub fn count(self) -> usize {
         [5, 10, 20][self as usize]
     }
+
+    /// The number in digits.
+    pub fn name(self) -> &'static str {
+        ["5", "10", "20"][self as usize]
+    }
 }
 
 /// The time a window ticker looks back over; it opens on a whole minute, so it may be up to a minute longer.

@@ -20,8 +20,8 @@ pub fn is_well_formed(name: &str) -> bool {
 
 /// Whose updates and which a name asks for; `None` for one that this server has no data for.
 pub fn parse(name: &str, encoding: Encoding) -> Option<(Scope, Channel)> {
-    if let (Some(all), Encoding::Json) = (name.strip_prefix('!'), encoding) {
-        return of_all(all);
+    if let Some(all) = name.strip_prefix('!') {
+        return if encoding == Encoding::Json { of_all(all) } else { None };
     }
     let (symbol, kind) = name.split_once('@')?;
     if symbol.bytes().any(|b| b.is_ascii_uppercase()) {
@@ -87,7 +87,8 @@ pub fn channel(kind: &str) -> Option<Channel> {
         return match rest {
             "" => Some(Channel::Depth(pace)),
             count => {
-                let levels = Levels::ALL.into_iter().find(|levels| count.parse() == Ok(levels.count()))?;
+                // Compared as text: `depth05` and `depth+5` are no names of it.
+                let levels = Levels::ALL.into_iter().find(|levels| levels.name() == count)?;
                 Some(Channel::PartialDepth(levels, pace))
             }
         };
@@ -179,6 +180,8 @@ mod tests {
             "btcusdt@kline_2m",
             "btcusdt@Trade",
             "btcusdt@depth7",
+            "btcusdt@depth05",
+            "btcusdt@depth+5@100ms",
             "btcusdt@depth@0ms",
             "btcusdt@trade@100ms",
             "btcusdt@ticker_2h",
@@ -198,7 +201,9 @@ mod tests {
         for name in ["!", "!ticker", "!trade@arr", "!ticker@arrx", "!ticker@arr@ms", "!ticker@arr@1s", "!!ticker@arr"] {
             assert_eq!(parsed(name), None, "{name}");
         }
-        assert_eq!(parse("!bookTicker", Encoding::Sbe), None);
+        for name in ["!bookTicker", "!ticker@arr", "!btcusdt@trade", "!btcusdt@depth"] {
+            assert_eq!(parse(name, Encoding::Sbe), None, "{name}");
+        }
     }
 
     proptest! {
