@@ -288,11 +288,13 @@ fn kline(event: &Members<'_, '_>, kind: Option<&str>) -> Result<(Channel, Kind),
     let kline = Members::of(event.nodes, event.position("k")).map_err(|_| Rejected::Member("k"))?;
     let interval = Interval::from_name(kline.text("i")?).ok_or(Rejected::Member("i"))?;
     // Candles cut at other hours carry the same interval, so only the stream's name tells them apart.
-    if kind.is_some_and(|kind| stream::channel(kind).is_none()) {
-        return Err(Rejected::Unserved);
-    }
+    let zone = match kind.map(stream::channel) {
+        None => Zone::Utc,
+        Some(Some(Channel::Kline(named, zone))) if named == interval => zone,
+        Some(_) => return Err(Rejected::Unserved),
+    };
     Ok((
-        Channel::Kline(interval, Zone::Utc),
+        Channel::Kline(interval, zone),
         Kind::Kline(Kline {
             ts_open: kline.time("t")?,
             ts_close: kline.time("T")?,
@@ -359,7 +361,7 @@ mod tests {
     }
 
     /// One payload of each kind, invented, as today's servers write them.
-    const PAYLOADS: [(&str, &str); 8] = [
+    const PAYLOADS: [(&str, &str); 9] = [
         (
             "btcusdt@trade",
             r#"{"e":"trade","E":1790000000105,"s":"BTCUSDT","t":1500001,"p":"65432.10000000","q":"0.00500000","T":1790000000104,"m":false,"M":true}"#,
@@ -383,6 +385,10 @@ mod tests {
         (
             "btcusdt@kline_1m",
             r#"{"e":"kline","E":1790000042310,"s":"BTCUSDT","k":{"t":1790000040000,"T":1790000099999,"s":"BTCUSDT","i":"1m","f":-1,"L":-1,"o":"65432.10000000","c":"65440.00000000","h":"65441.50000000","l":"65430.00000000","v":"3.21000000","n":44,"x":false,"q":"210041.30000000","V":"1.90000000","Q":"124321.00000000","B":"0"}}"#,
+        ),
+        (
+            "btcusdt@kline_1d@+08:00",
+            r#"{"e":"kline","E":1790000042310,"s":"BTCUSDT","k":{"t":1789920000000,"T":1790006399999,"s":"BTCUSDT","i":"1d","f":1,"L":2,"o":"2","c":"1","h":"2","l":"1","v":"3","n":2,"x":true,"q":"4","V":"1","Q":"2","B":"0"}}"#,
         ),
         (
             "btcusdt@ticker",
@@ -445,7 +451,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_message_is_named() {
-        let trade = PAYLOADS[0].1;
+        let (trade, kline) = (PAYLOADS[0].1, PAYLOADS[5].1);
         for (message, reason) in [
             (trade.replace("\"p\":\"65432.10000000\"", "\"p\":1"), Rejected::Member("p")),
             (trade.replace("65432.10000000", "6x"), Rejected::Number),
@@ -461,6 +467,8 @@ mod tests {
             (r#"{"e":"depthUpdate","E":1,"s":"A","U":1,"u":1,"b":[["1"]],"a":[]}"#.into(), Rejected::Member("b, a")),
             (r#"{"e":"depthUpdate","E":1,"s":"A","U":1,"u":1,"b":[],"a":3}"#.into(), Rejected::Member("b, a")),
             (r#"{"e":"kline","E":1,"s":"A","k":3}"#.into(), Rejected::Member("k")),
+            (format!(r#"{{"stream":"a@kline_5m","data":{kline}}}"#), Rejected::Unserved),
+            (format!(r#"{{"stream":"a@trade","data":{kline}}}"#), Rejected::Unserved),
         ] {
             assert_eq!(decode(&message).unwrap_err(), reason, "{message}");
         }
@@ -473,7 +481,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_damage_makes_it_panic(which in 0_usize..8, at in 0_usize..400, byte in any::<u8>(), cut in 0_usize..400) {
+        fn no_damage_makes_it_panic(which in 0_usize..9, at in 0_usize..400, byte in any::<u8>(), cut in 0_usize..400) {
             let mut raw = format!(r#"{{"stream":"{}","data":{}}}"#, PAYLOADS[which].0, PAYLOADS[which].1).into_bytes();
             let length = raw.len();
             raw[at % length] = byte;
