@@ -40,9 +40,9 @@ fn read_one(entries: Entries<'_, '_>, nodes: &[Node<'_>], symbols: &mut Symbols)
                     numbers[place] = Some(Decimal::parse(text.as_bytes())?);
                 }
             }
-            Node::Static(StaticNode::I64(value)) => set(&mut integers, key, value),
+            Node::Static(StaticNode::I64(value)) => set(&mut integers, key, value)?,
             Node::Static(StaticNode::U64(value)) => {
-                set(&mut integers, key, i64::try_from(value).map_err(|_| Rejected::Number)?);
+                set(&mut integers, key, i64::try_from(value).map_err(|_| Rejected::Number)?)?;
             }
             _ => {}
         }
@@ -81,10 +81,13 @@ fn read_one(entries: Entries<'_, '_>, nodes: &[Node<'_>], symbols: &mut Symbols)
     Ok(Tick { symbol, channel, ts_event, kind: Kind::Ticker(ticker), ..Tick::default() })
 }
 
-fn set(integers: &mut [Option<i64>; INTEGERS.len()], key: &str, value: i64) {
+/// Takes note of an integer. Ids and times are counted on from, so those at the end of the range are refused.
+fn set(integers: &mut [Option<i64>; INTEGERS.len()], key: &str, value: i64) -> Result<(), Rejected> {
     if let Some(place) = INTEGERS.iter().position(|name| *name == key) {
-        integers[place] = Some(value);
+        integers[place] = Some(value).filter(|value| value.unsigned_abs() < 1 << 62);
+        return integers[place].map(|_| ()).ok_or(Rejected::Number);
     }
+    Ok(())
 }
 
 /// Members that are decimals in strings.
@@ -108,3 +111,25 @@ const NUMBERS: [&str; 15] = [
 
 /// Members that are integers.
 const INTEGERS: [&str; 5] = ["openTime", "closeTime", "firstId", "lastId", "count"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::venue::{Decoder, Message};
+
+    fn read(first_id: &str) -> Result<Message, Rejected> {
+        let numbers: String = NUMBERS.iter().map(|name| format!(r#""{name}":"1.5","#)).collect();
+        let text = format!(
+            r#"[{{"symbol":"A",{numbers}"openTime":1,"closeTime":2,"firstId":{first_id},"lastId":7,"count":1}}]"#
+        );
+        Decoder::default().decode(Venue::Binance, &mut text.into_bytes(), 0, &mut Symbols::default())
+    }
+
+    #[test]
+    fn ids_at_the_end_of_the_range_are_refused() {
+        assert!(matches!(read("4611686018427387903"), Ok(Message::List(ticks)) if ticks.len() == 1));
+        for id in ["4611686018427387904", "-4611686018427387904", "9223372036854775807", "18446744073709551615"] {
+            assert_eq!(read(id).unwrap_err(), Rejected::Number, "{id}");
+        }
+    }
+}
