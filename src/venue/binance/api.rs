@@ -71,7 +71,8 @@ impl ApiRequest {
             Some(Value::Bool(shows)) => shows,
             _ => shows_limits,
         };
-        let pairs: Vec<String> = params.iter().map(|(key, value)| format!("{key}={}", encode(value))).collect();
+        let pairs: Vec<String> =
+            params.iter().map(|(key, value)| format!("{}={}", escape(key), encode(value))).collect();
         let query = (!pairs.is_empty()).then(|| pairs.join("&"));
         match Query::parse(&path, query.as_deref(), unit) {
             Ok((query, options)) => ApiRequest { id, query: Ok(query), options, shows_limits },
@@ -104,10 +105,13 @@ fn malformed(message: &str) -> RestError {
 
 /// A parameter's value as a query string has it: texts bare, lists as JSON, all that could be misread escaped.
 fn encode(value: &Value) -> String {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    match value {
+        Value::String(text) => escape(text),
+        other => escape(&other.to_string()),
+    }
+}
+
+fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {
         match byte {
@@ -148,6 +152,8 @@ mod tests {
             (r#"{"id":1,"method":"order.place"}"#, -1000),
             (r#"{"id":1,"method":"depth"}"#, -1102),
             (r#"{"id":1,"method":"depth","params":[]}"#, -1000),
+            (r#"{"id":1,"method":"depth","params":{"symbol=A&limit":5}}"#, -1102),
+            (r#"{"id":1,"method":"depth","params":{"symbol":"A","%6Cimit":5}}"#, -1104),
             (r#"{"id":1,"method":"klines","params":{"symbol":"A","interval":"2m"}}"#, -1120),
         ] {
             let request = ApiRequest::parse(text, None, false);
