@@ -89,6 +89,10 @@ impl Request {
 
     fn of(mut object: Map<String, Value>) -> Result<Request, Refusal> {
         let params = object.remove("params");
+        if let Some(Value::Object(_)) = object.get("method") {
+            // To serde `{"SUBSCRIBE":null}` would be a method as well.
+            return Err(invalid("invalid type: map, expected a string"));
+        }
         let head: Head = serde_json::from_value(Value::Object(object)).map_err(invalid)?;
         match head.method {
             Method::Subscribe => {
@@ -268,6 +272,10 @@ mod tests {
         ] {
             assert_eq!(error(text), answer, "{text}");
         }
+        assert_eq!(
+            error(r#"{"method":{"LIST_SUBSCRIPTIONS":null},"id":4}"#),
+            r#"{"error":{"code":2,"msg":"Invalid request: invalid type: map, expected a string"},"id":4}"#
+        );
         assert!(error("[1]").contains(r#""code":2,"msg":"Invalid request: invalid type: sequence"#));
         assert!(error(r#"{"method":"SUBSCRIBE","params":[1],"id":4}"#).contains("expected a string"));
     }
