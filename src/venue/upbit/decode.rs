@@ -120,6 +120,15 @@ struct DelistingDate {
     day: u8,
 }
 
+impl DelistingDate {
+    /// Days since the epoch; refused for a day that no calendar has.
+    fn day(&self) -> Result<i32, Rejected> {
+        let date = Date { year: self.year, month: self.month, day: self.day };
+        let days = date.to_days();
+        if Date::from_days(days) == date { Ok(days) } else { Err(Rejected::Member("dd")) }
+    }
+}
+
 /// Reads one message into `tick` and `levels`.
 ///
 /// # Errors
@@ -246,7 +255,34 @@ impl Event<'_> {
             state,
             suspended: self.its.unwrap_or(false),
             caution: self.mw == Some("CAUTION"),
-            delisting_day: self.dd.as_ref().map(|d| Date { year: d.year, month: d.month, day: d.day }.to_days()),
+            delisting_day: self.dd.as_ref().map(DelistingDate::day).transpose()?,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::venue::upbit::Format;
+    use crate::venue::upbit::json::{StreamType, write_payload};
+
+    const TICKER: &str = r#"{"ty":"ticker","cd":"KRW-BTC","op":1,"hp":2,"lp":1,"tp":2,"pcp":1,"atp":3.5,"c":"FALL","cp":1,"scp":-1,"cr":0.1,"scr":-0.1,"ab":"ASK","tv":0.5,"atv":7,"tdt":"20260921","ttm":"141320","ttms":1790000000104,"aav":3,"abv":4,"h52wp":9,"h52wdt":"2026-01-31","l52wp":1,"l52wdt":"2025-12-01","ms":"ACTIVE","its":false,"dd":{"year":2026,"month":12,"day":24},"mw":"CAUTION","tms":1790000000105,"atp24h":8,"atv24h":9,"st":"REALTIME"}"#;
+
+    fn read(message: &str) -> Result<Tick, Rejected> {
+        let mut tick = Tick::default();
+        decode(message.as_bytes(), 0, &mut Symbols::default(), &mut tick, &mut Vec::new()).map(|_| tick)
+    }
+
+    #[test]
+    fn a_market_that_leaves_says_when_and_only_days_that_exist_are_taken() {
+        let mut out = Vec::new();
+        let tick = read(TICKER).unwrap();
+        assert!(write_payload(&tick, &[], "KRW-BTC", Format::Simple, StreamType::Realtime, &mut out));
+        assert_eq!(String::from_utf8(out).unwrap(), TICKER);
+        for (year, month, day) in [(2026, 2, 29), (2026, 13, 1), (2026, 0, 1), (2026, 1, 0), (i32::MAX, 1, 1)] {
+            let date = format!(r#"{{"year":{year},"month":{month},"day":{day}}}"#);
+            let message = TICKER.replace(r#"{"year":2026,"month":12,"day":24}"#, &date);
+            assert_eq!(read(&message).unwrap_err(), Rejected::Member("dd"), "{date}");
+        }
     }
 }
