@@ -219,7 +219,15 @@ impl RawConfig {
     pub fn read(path: &Path) -> Result<RawConfig, ConfigError> {
         let text =
             std::fs::read_to_string(path).map_err(|source| ConfigError::File { path: path.to_owned(), source })?;
-        toml::from_str(&text).map_err(|error| {
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of a file; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// [`ConfigError::Toml`] naming the line and what is wrong in it.
+    pub fn parse(text: &str, path: &Path) -> Result<RawConfig, ConfigError> {
+        toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
             let reason = format!("line {line}: {}", error.message());
             ConfigError::Toml { path: path.to_owned(), reason }
@@ -366,14 +374,21 @@ fn ring_limits(ticks: Option<usize>, levels: Option<usize>, history: Option<usiz
     }
 }
 
-/// Reads `250ms`, `5s`, `2m` or `1h`.
+/// The longest time that can be given, 11 years: clocks are added to times.
+const DURATION_MAX: Duration = Duration::from_secs(100_000 * 3_600);
+
+/// Reads `250ms`, `5s`, `2m` or `1h`, up to [`DURATION_MAX`].
 fn parse_duration(text: &str) -> Result<Duration, String> {
     let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
     let read = |(unit, millis): (&str, u64)| {
         let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
         Some(Duration::from_millis(number.checked_mul(millis)?))
     };
-    units.into_iter().find_map(read).ok_or_else(|| format!("`{text}` is no time: give for instance 250ms, 5s or 2m"))
+    match units.into_iter().find_map(read) {
+        Some(time) if time <= DURATION_MAX => Ok(time),
+        Some(_) => Err(format!("`{text}` is too long: a time is at most {}h", DURATION_MAX.as_secs() / 3_600)),
+        None => Err(format!("`{text}` is no time: give for instance 250ms, 5s or 2m")),
+    }
 }
 
 fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
@@ -418,6 +433,7 @@ mod tests {
             ("speed = \"1x\"\nspeedy = 3\n", "line 2: unknown field `speedy`"),
             ("writers = \"two\"\n", "line 1: invalid type"),
             ("stall-limit = \"soon\"\n", "`soon` is no time"),
+            ("ping-interval = \"18446744073709551615ms\"\n", "is too long: a time is at most 100000h"),
             ("a = \n", "line 1"),
         ] {
             std::fs::write(&path, text).unwrap();

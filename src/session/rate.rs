@@ -33,8 +33,8 @@ impl Rate {
         if self.limits.per_second == 0 {
             return true;
         }
-        let flown = now_ms.saturating_sub(self.at_ms) * u64::from(self.limits.per_second);
-        self.left_milli = (self.left_milli + flown).min(u64::from(self.limits.burst) * 1_000);
+        let flown = now_ms.saturating_sub(self.at_ms).saturating_mul(self.limits.per_second.into());
+        self.left_milli = self.left_milli.saturating_add(flown).min(u64::from(self.limits.burst) * 1_000);
         self.at_ms = now_ms;
         match self.left_milli.checked_sub(1_000) {
             Some(left) => {
@@ -96,6 +96,8 @@ mod tests {
     fn five_a_second_can_go_on_for_ever_and_no_limit_is_none() {
         let mut rate = Rate::new(LIMITS, 0);
         assert!((0..10_000).all(|n| rate.take(n * 200)));
+        let mut rate = Rate::new(RateLimits { per_second: u32::MAX, burst: u32::MAX }, 0);
+        assert!(rate.take(0) && rate.take(u64::MAX));
         let mut rate = Rate::new(RateLimits { per_second: 0, burst: 0 }, 0);
         assert!((0..10_000).all(|_| rate.take(0)));
     }
