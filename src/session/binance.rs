@@ -65,8 +65,11 @@ impl BinanceSession {
         session
     }
 
-    /// The streams of the address.
+    /// The streams of the address. More than a connection may have are refused as a request for them would be.
     pub fn begin(&mut self, _now_ms: u64, effects: &mut Effects) {
+        if self.limits.streams_max > 0 && self.names.len() > self.limits.streams_max {
+            return refuse(&Refusal { id: None, ..Refusal::too_many(Id::Null) }, effects);
+        }
         if !self.names.is_empty() {
             effects.wants = Some(self.wants());
         }

@@ -1,8 +1,6 @@
 //! Binance's streams in the binary encoding, from outside; numbers are those of the checklist.
 
-mod support;
-
-use support::{Client, Server, tape};
+use crate::support::{Client, Server, tape};
 
 const KEY: &str = "X-MBX-APIKEY: 0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01\r\n";
 
