@@ -12,6 +12,7 @@ pub mod civil;
 pub mod clock;
 pub mod decimal;
 pub mod engine;
+pub mod growing;
 pub mod instrument;
 pub mod interest;
 pub mod last_value;
