@@ -10,6 +10,7 @@ pub mod candle;
 pub mod channel;
 pub mod civil;
 pub mod clock;
+pub mod day;
 pub mod decimal;
 pub mod engine;
 pub mod growing;
