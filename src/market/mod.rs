@@ -27,5 +27,6 @@ pub mod summary;
 pub mod symbol;
 pub mod tick;
 pub mod trading;
+pub mod upper_book;
 pub mod window;
 pub mod wire;
