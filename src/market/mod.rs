@@ -26,6 +26,7 @@ pub mod statistics;
 pub mod summary;
 pub mod symbol;
 pub mod tick;
+pub mod trade_ids;
 pub mod trading;
 pub mod upper_book;
 pub mod window;
