@@ -4,6 +4,7 @@
 //! last_id` of the updates merged into it): a change that ends before the book is old and skipped, one that begins
 //! after the book's next update means that something was lost, anything else is applied.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::market::decimal::Decimal;
@@ -72,6 +73,24 @@ impl Book {
         self.asks.iter().map(|(&price, &size)| Level { price, size })
     }
 
+    /// Makes these levels the book, and its last update the next one, unless they are it. The levels that change go
+    /// to `changes`, bids, then asks, each best first; how many are bids. `None` where nothing changes. Both sides must
+    /// be sorted, best first, without a size of zero. Cost: a walk over both books, and a tree search per change.
+    pub fn replace(&mut self, bids: &[Level], asks: &[Level], changes: &mut Vec<Level>) -> Option<u32> {
+        changes.clear();
+        merge_changes(self.bids(), bids, |a, b| b.cmp(a), changes);
+        let count = changes.len();
+        merge_changes(self.asks(), asks, |a, b| a.cmp(b), changes);
+        if changes.is_empty() {
+            return None;
+        }
+        let (bids, asks) = changes.split_at(count);
+        set_levels(&mut self.bids, bids);
+        set_levels(&mut self.asks, asks);
+        self.last_update_id += 1;
+        Some(count as u32)
+    }
+
     /// The change that turns this book into `target`: bids, then asks, each best first; how many are bids.
     pub fn difference(&self, target: &Book) -> (Vec<Level>, u32) {
         let mut levels = side_difference(&self.bids, &target.bids);
@@ -92,6 +111,36 @@ fn set_levels(side: &mut BTreeMap<Decimal, Decimal>, levels: &[Level]) {
     }
 }
 
+/// What must be set and removed to make one side `to`, both in the same order; removed levels as below.
+fn merge_changes(
+    from: impl Iterator<Item = Level>,
+    to: &[Level],
+    order: impl Fn(&Decimal, &Decimal) -> Ordering,
+    changes: &mut Vec<Level>,
+) {
+    let (mut from, mut to) = (from.peekable(), to.iter().copied().peekable());
+    loop {
+        let next = match (from.peek(), to.peek()) {
+            (None, None) => return,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(old), Some(new)) => order(&old.price, &new.price),
+        };
+        let old = if next == Ordering::Greater { None } else { from.next() };
+        let new = if next == Ordering::Less { None } else { to.next() };
+        match (old, new) {
+            (Some(old), None) => changes.push(Level { price: old.price, size: zero_like(old.size) }),
+            (None, Some(new)) => changes.push(new),
+            (Some(old), Some(new)) if old.size != new.size => changes.push(new),
+            _ => {}
+        }
+    }
+}
+
+fn zero_like(size: Decimal) -> Decimal {
+    Decimal::new(0, size.scale().max(0) as u8).expect("a scale in range stays in range")
+}
+
 /// What must be set and removed in `from` to make it `to`, by rising price. A removed level keeps the places of its
 /// size, so that the zero is written as the exchange writes it.
 fn side_difference(from: &BTreeMap<Decimal, Decimal>, to: &BTreeMap<Decimal, Decimal>) -> Vec<Level> {
@@ -100,10 +149,11 @@ fn side_difference(from: &BTreeMap<Decimal, Decimal>, to: &BTreeMap<Decimal, Dec
         .filter(|(price, size)| from.get(price) != Some(size))
         .map(|(&price, &size)| Level { price, size })
         .collect();
-    levels.extend(from.iter().filter(|(price, _)| !to.contains_key(price)).map(|(&price, size)| Level {
-        price,
-        size: Decimal::new(0, size.scale().max(0) as u8).expect("a scale in range stays in range"),
-    }));
+    levels.extend(
+        from.iter()
+            .filter(|(price, _)| !to.contains_key(price))
+            .map(|(&price, size)| Level { price, size: zero_like(*size) }),
+    );
     levels.sort_by_key(|level| level.price);
     levels
 }
@@ -147,9 +197,17 @@ mod tests {
             let (bids, asks) = levels.split_at(bids as usize);
             prop_assert!(bids.windows(2).all(|w| w[0].price > w[1].price));
             prop_assert!(asks.windows(2).all(|w| w[0].price < w[1].price));
+            let (mut replaced, mut changes) = (from.clone(), Vec::new());
+            let sides = (to.bids().collect::<Vec<_>>(), to.asks().collect::<Vec<_>>());
+            let found = replaced.replace(&sides.0, &sides.1, &mut changes);
+            prop_assert_eq!(found.unwrap_or(0) as usize, bids.len());
+            prop_assert_eq!(&changes, &levels);
+            prop_assert_eq!((found.is_some(), replaced.last_update_id()), (!levels.is_empty(), 1 + i64::from(!levels.is_empty())));
             from.apply(2, 9, bids, asks);
-            prop_assert_eq!(from.bids().collect::<Vec<_>>(), to.bids().collect::<Vec<_>>());
-            prop_assert_eq!(from.asks().collect::<Vec<_>>(), to.asks().collect::<Vec<_>>());
+            for book in [&from, &replaced] {
+                prop_assert_eq!(book.bids().collect::<Vec<_>>(), sides.0.clone());
+                prop_assert_eq!(book.asks().collect::<Vec<_>>(), sides.1.clone());
+            }
         }
     }
 }

@@ -3,6 +3,11 @@
 //! There is a book for every symbol that has depth changes and a snapshot. The changes of each depth stream are checked
 //! to follow one another, and changes that arrive before their snapshot are kept until it is there.
 //!
+//! Where a feed tells the upper part of a book again and again, as Upbit does, the book is as deep as that and needs no
+//! snapshot: the first window is one. Each later one that differs is one update, counted from the first window's 1, and
+//! the change that leads to it is what a depth stream would have said. Books are changed by one of the two kinds only,
+//! the one that comes first.
+//!
 //! Everything it keeps has a limit: [`CHANGES_WAITING_MAX`] changes per symbol without a snapshot (the oldest go
 //! first, since the newest are the ones a later snapshot needs) and [`SNAPSHOTS_WAITING_MAX`] snapshots nobody
 //! continues. Books are as large as the exchange's own.
@@ -41,6 +46,8 @@ pub struct BookCounts {
 pub struct Books {
     markets: Vec<Keeping>,
     snapshots: VecDeque<Snapshot>,
+    /// The sides of a window on their way into a book.
+    sides: [Vec<Level>; 2],
     counts: BookCounts,
 }
 
@@ -52,6 +59,7 @@ struct Keeping {
     first_snapshot: Option<Book>,
     waiting: VecDeque<Change>,
     last_ids: [Option<i64>; 2],
+    is_of_windows: bool,
 }
 
 impl Books {
@@ -91,6 +99,9 @@ impl Books {
             self.markets.resize_with(symbol.index() + 1, Keeping::default);
         }
         let market = &mut self.markets[symbol.index()];
+        if market.is_of_windows {
+            return;
+        }
         let last_id = &mut market.last_ids[pace as usize];
         if last_id.is_some_and(|last| depth.first_id != last + 1) {
             self.counts.gaps += 1;
@@ -123,6 +134,43 @@ impl Books {
         if let Some(snapshot) = found.and_then(|index| self.snapshots.remove(index)) {
             self.sync(symbol, snapshot);
         }
+    }
+
+    /// Takes in the upper part of a book: ask, bid, ask, bid, best first, with zeros where a side has fewer. `changes`
+    /// gets what has changed; `None` for the first window, and where nothing has. Cost: a walk over the levels.
+    pub fn on_window(&mut self, symbol: SymbolId, levels: &[Level], changes: &mut Vec<Level>) -> Option<Depth> {
+        if self.markets.len() <= symbol.index() {
+            self.markets.resize_with(symbol.index() + 1, Keeping::default);
+        }
+        let market = &mut self.markets[symbol.index()];
+        if market.last_ids != [None; 2] {
+            return None;
+        }
+        market.is_of_windows = true;
+        for (first, side) in self.sides.iter_mut().enumerate() {
+            let levels = levels.iter().skip(first).step_by(2);
+            side.clear();
+            side.extend(levels.copied().filter(|level| level.price.mantissa() > 0 && level.size.mantissa() > 0));
+        }
+        let [asks, bids] = &mut self.sides;
+        // They come sorted; a damaged window must not break the book.
+        if !asks.is_sorted_by(|a, b| a.price < b.price) {
+            asks.sort_by_key(|level| level.price);
+            asks.dedup_by_key(|level| level.price);
+        }
+        if !bids.is_sorted_by(|a, b| a.price > b.price) {
+            bids.sort_by_key(|level| std::cmp::Reverse(level.price));
+            bids.dedup_by_key(|level| level.price);
+        }
+        let Some(book) = &mut market.book else {
+            market.book = Some(Book::from_snapshot(1, bids, asks));
+            self.counts.books_synced += 1;
+            return None;
+        };
+        let bids = book.replace(bids, asks, changes)?;
+        self.counts.changes_applied += 1;
+        let id = book.last_update_id();
+        Some(Depth { first_id: id, last_id: id, bids })
     }
 
     /// Makes the snapshot the symbol's book and applies what had to wait for it.
