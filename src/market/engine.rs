@@ -46,11 +46,14 @@ use crate::market::books::{BookCounts, Books};
 use crate::market::channel::{Channel, Pace};
 use crate::market::civil::NS_PER_SECOND;
 use crate::market::clock::{Crossed, MarketClock, is_believable};
-pub use crate::market::instrument::{Derive, NATIVE_GRACE_NS};
-use crate::market::instrument::{Instrument, Source, Taken};
+use crate::market::day::{ToldClose, day_of};
+use crate::market::decimal::Decimal;
+use crate::market::derivation::Source;
+pub use crate::market::derivation::{Derive, NATIVE_GRACE_NS};
+use crate::market::instrument::{Instrument, Taken};
 use crate::market::interest::Interest;
 use crate::market::snapshot::Snapshot;
-use crate::market::symbol::{SymbolId, Venue};
+use crate::market::symbol::SymbolId;
 use crate::market::tick::{Kind, Level, Tick};
 use crate::market::wire::{Out, Wire};
 
@@ -64,13 +67,18 @@ pub struct EngineCounts {
     /// Trades that went into candles and windows, each of an aggregate trade counted. `trades_added` and those of
     /// `trades_repeated` and `trades_refused` are all trades, or all aggregate trades where there are no others.
     pub trades_added: u64,
-    /// Trades, or aggregate trades, whose id was not above that of the one before.
+    /// Trades, or aggregate trades, that had come before, by their ids ([`trade_ids`](crate::market::trade_ids)).
     pub trades_repeated: u64,
     /// Trades, or aggregate trades, that cannot be summed: a price of zero, a number out of range, a time that is not
     /// believed.
     pub trades_refused: u64,
     /// Trades left out of at least one candle because it had closed when they came.
     pub late_trades: u64,
+    /// Trades left out of at least one of Upbit's candles, or of the day's ticker, because a newer candle or day had
+    /// begun when they came; counted for each of the two.
+    pub passed_trades: u64,
+    /// States told again.
+    pub states_restated: u64,
     /// Native ticks dropped in favour of derived ones.
     pub natives_dropped: u64,
     /// Ticks whose times lie too far from their receive time to be believed.
@@ -85,13 +93,13 @@ pub struct Engine {
     clock: MarketClock,
     books: Books,
     instruments: Vec<Instrument>,
-    /// Symbols that are not Binance's.
-    foreign: Vec<bool>,
     /// Symbols with something to tell on the next 100 ms; each once.
     touched: Vec<SymbolId>,
     is_touched: Vec<bool>,
     /// Levels on their way out.
     spare: Vec<Level>,
+    /// What two windows of a book differ in.
+    changes: Vec<Level>,
     counts: EngineCounts,
 }
 
@@ -116,12 +124,7 @@ impl Engine {
     /// Takes in a tick with its levels; `out` gets all that is to be published, this tick included where its place is.
     pub fn on_tick(&mut self, tick: &Tick, levels: &[Level], out: &mut impl FnMut(&Tick, &[Level])) {
         let out: Out = out;
-        if let Kind::Announce(symbol) = &tick.kind {
-            self.foreign.resize(self.foreign.len().max(tick.symbol.index() + 1), false);
-            self.foreign[tick.symbol.index()] = symbol.venue != Venue::Binance;
-        }
-        let is_foreign = self.foreign.get(tick.symbol.index()).is_some_and(|&foreign| foreign);
-        if is_foreign || matches!(tick.kind, Kind::Announce(_) | Kind::Second | Kind::End) {
+        if matches!(tick.kind, Kind::Second | Kind::End) {
             return out(tick, levels);
         }
         let index = tick.symbol.index();
@@ -129,26 +132,31 @@ impl Engine {
             self.instruments.resize_with(index + 1, Instrument::default);
             self.is_touched.resize(index + 1, false);
         }
+        if let Kind::Announce(symbol) = &tick.kind {
+            self.instruments[index].derivation.set_venue(symbol.venue);
+            return out(tick, levels);
+        }
         let cause = Cause { sequence: tick.sequence, ts_recv: tick.ts_recv };
         let is_timely = self.on_time(tick, cause, out);
         let (now, derive) = (self.clock.now(), self.derive);
         let instrument = &mut self.instruments[index];
+        let derivation = &mut instrument.derivation;
         match &tick.kind {
             Kind::Trade(_) => {
-                instrument.note_source(Source::Trades, now);
-                instrument.note_source(Source::Executions, now);
+                derivation.note_source(Source::Trades, now);
+                derivation.note_source(Source::Executions, now);
             }
-            Kind::AggTrade(_) => instrument.note_source(Source::Executions, now),
+            Kind::AggTrade(_) => derivation.note_source(Source::Executions, now),
             Kind::Depth(_) if tick.channel == Channel::Depth(Pace::Ms100) => {
-                instrument.note_source(Source::Changes, now);
+                derivation.note_source(Source::Changes, now);
             }
             _ => {}
         }
-        instrument.note_native(tick.channel);
-        if derive == Derive::Always && instrument.derived(derive, now) & tick.channel.bit() != 0 {
+        derivation.note_native(tick.channel);
+        if derive == Derive::Always && derivation.channels(derive, now) & tick.channel.bit() != 0 {
             self.counts.natives_dropped += 1;
         } else {
-            out(tick, levels);
+            instrument.pass_on(tick, levels, derive, out);
         }
         self.on_news(tick, levels, is_timely, cause, out);
     }
@@ -157,6 +165,21 @@ impl Engine {
     pub fn on_clock(&mut self, ts_recv: i64, sequence: u64, out: &mut impl FnMut(&Tick, &[Level])) {
         if let Some(crossed) = self.clock.on_silence(ts_recv) {
             self.on_boundary(crossed, Cause { sequence, ts_recv }, out);
+        }
+        self.restate(Cause { sequence, ts_recv }, out);
+    }
+
+    /// Tells the state of streams that somebody has begun to want.
+    fn restate(&mut self, cause: Cause, out: Out) {
+        let now = self.clock.now();
+        for (index, instrument) in self.instruments.iter_mut().enumerate() {
+            let symbol = SymbolId(index as u32);
+            let due = instrument.restating.due(self.interest.of(symbol));
+            if due != 0 {
+                let derived = instrument.derivation.channels(self.derive, now);
+                let mut wire = wire(symbol, due, cause, &mut self.counts.states_restated, out);
+                instrument.restate(due, derived, now, self.books.book(symbol), &mut wire);
+            }
         }
     }
 
@@ -206,16 +229,18 @@ impl Engine {
         if let Some(second) = crossed.second {
             for (index, instrument) in self.instruments.iter_mut().enumerate() {
                 let symbol = SymbolId(index as u32);
-                let wanted = instrument.derived(self.derive, now) & self.interest.of(symbol);
+                let wanted = instrument.derivation.channels(self.derive, now) & self.interest.of(symbol);
                 let mut wire = wire(symbol, wanted, cause, &mut self.counts.ticks_derived, out);
                 let book = self.books.book(symbol);
-                self.counts.late_trades += instrument.on_second(second, book, &mut self.spare, &mut wire);
+                let late = instrument.on_second(second, book, &mut self.spare, &mut wire);
+                self.counts.late_trades += late.closed;
+                self.counts.passed_trades += late.passed;
             }
         }
         let (instruments, is_touched) = (&mut self.instruments, &mut self.is_touched);
         self.touched.retain(|&symbol| {
             let instrument = &mut instruments[symbol.index()];
-            let wanted = instrument.derived(self.derive, now) & self.interest.of(symbol);
+            let wanted = instrument.derivation.channels(self.derive, now) & self.interest.of(symbol);
             let mut wire = wire(symbol, wanted, cause, &mut self.counts.ticks_derived, out);
             let book = self.books.book(symbol);
             let is_open = instrument.on_hundred(crossed.hundred, now, book, &mut self.spare, &mut wire);
@@ -232,17 +257,25 @@ impl Engine {
     fn on_news(&mut self, tick: &Tick, levels: &[Level], is_timely: bool, cause: Cause, out: Out) {
         let (symbol, now, derive) = (tick.symbol, self.clock.now(), self.derive);
         let instrument = &mut self.instruments[symbol.index()];
+        let derivation = &mut instrument.derivation;
+        let mut change = None;
         let book = match (&tick.kind, tick.channel) {
             (Kind::Depth(depth), Channel::Depth(pace)) => {
                 self.books.on_depth(symbol, pace, depth, levels);
                 self.books.book(symbol)
             }
+            (Kind::Orderbook(window), Channel::Orderbook) if window.grouping.is_none_or(Decimal::is_zero) => {
+                change = self.books.on_window(symbol, levels, &mut self.changes);
+                derivation.note_source(Source::Windows, now);
+                derivation.note_source(Source::Changes, now);
+                self.books.book(symbol)
+            }
             _ => None,
         };
         if book.is_some() {
-            instrument.note_source(Source::Book, now);
+            derivation.note_source(Source::Book, now);
         }
-        let wanted = instrument.derived(derive, now) & self.interest.of(symbol);
+        let wanted = derivation.channels(derive, now) & self.interest.of(symbol);
         let mut wire = wire(symbol, wanted, cause, &mut self.counts.ticks_derived, out);
         let mut is_touched = false;
         let taken = match (&tick.kind, tick.channel) {
@@ -251,14 +284,32 @@ impl Engine {
                 is_touched = true;
                 instrument.on_trade(trade, tick.ts_event, now, &mut wire)
             }
-            (Kind::AggTrade(trade), _) => instrument.on_agg_trade(trade, now),
+            (Kind::AggTrade(trade), _) => instrument.on_agg_trade(trade, tick.ts_event, now, &mut wire),
             (Kind::BookTicker(ticker), _) => {
                 instrument.on_best(ticker.best, derive);
+                Taken::Unneeded
+            }
+            (Kind::Ticker(ticker), _) => {
+                let (day, price) = (day_of(now), ticker.previous);
+                instrument.note_close(ToldClose { day, price, is_exact: false });
+                Taken::Unneeded
+            }
+            (Kind::DayTicker(ticker), _) => {
+                let (day, price) = (day_of(ticker.ts_trade), ticker.day.previous_close);
+                instrument.note_close(ToldClose { day, price, is_exact: true });
                 Taken::Unneeded
             }
             (Kind::Depth(depth), channel) => {
                 if channel == Channel::Depth(Pace::Ms100) {
                     instrument.on_change(depth, levels, now, &mut self.spare, &mut wire);
+                }
+                is_touched = book.is_some_and(|book| instrument.on_book(book, derive, tick.ts_event, &mut wire));
+                Taken::Unneeded
+            }
+            (Kind::Orderbook(_), _) => {
+                if let Some(depth) = change {
+                    wire.send(Channel::Depth(Pace::Ms100), tick.ts_event, Kind::Depth(depth), &self.changes);
+                    instrument.on_change(&depth, &self.changes, now, &mut self.spare, &mut wire);
                 }
                 is_touched = book.is_some_and(|book| instrument.on_book(book, derive, tick.ts_event, &mut wire));
                 Taken::Unneeded

@@ -2,82 +2,20 @@
 
 use crate::market::aggregate::Aggregation;
 use crate::market::book::Book;
-use crate::market::channel::{Channel, Interval, Levels, Pace, Window, Zone};
+use crate::market::channel::{Channel, Levels, Pace, Unit};
 use crate::market::civil::NS_PER_SECOND;
+use crate::market::day::{self, ToldClose, day_of};
 use crate::market::decimal::Decimal;
+use crate::market::derivation::{Derivation, Derive, Source};
 use crate::market::merged_depth::MergedDepth;
+use crate::market::restating::Restating;
 use crate::market::summary::Execution;
-use crate::market::tick::{AggTrade, Best, BookTicker, Depth, Kind, Level, PartialDepth, Trade};
-use crate::market::trading::Trading;
-use crate::market::wire::Wire;
-
-/// What is derived where a feed may carry a stream itself.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Derive {
-    /// What a feed does not carry.
-    #[default]
-    Auto,
-    /// All that can be: native ticks of a channel that can be derived for their symbol are dropped.
-    Always,
-    /// Nothing.
-    Never,
-}
-
-/// How long a stream that a feed may carry itself is waited for, in nanoseconds of the market clock.
-pub const NATIVE_GRACE_NS: i64 = 3 * NS_PER_SECOND;
-
-/// What streams are derived from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Single trades.
-    Trades,
-    /// Trades, single or taken together.
-    Executions,
-    /// Changes of the book every 100 ms.
-    Changes,
-    /// The whole book.
-    Book,
-}
-
-impl Source {
-    const ALL: [Source; 4] = [Source::Trades, Source::Executions, Source::Changes, Source::Book];
-
-    /// The channels that are derived from it, each its [`Channel::bit`].
-    const fn channels(self) -> u64 {
-        match self {
-            Source::Trades => Channel::AggTrade.bit(),
-            Source::Executions => EXECUTION_CHANNELS,
-            Source::Changes => Channel::Depth(Pace::Ms1000).bit(),
-            Source::Book => BOOK_CHANNELS,
-        }
-    }
-}
-
-const EXECUTION_CHANNELS: u64 = {
-    let mut bits = Channel::Ticker.bit() | Channel::MiniTicker.bit() | Channel::AvgPrice.bit();
-    let mut n = 0;
-    while n < Window::ALL.len() {
-        bits |= Channel::WindowTicker(Window::ALL[n]).bit();
-        n += 1;
-    }
-    n = 0;
-    while n < Interval::ALL.len() {
-        bits |= Channel::Kline(Interval::ALL[n], Zone::Utc).bit() | Channel::Kline(Interval::ALL[n], Zone::Plus8).bit();
-        n += 1;
-    }
-    bits
-};
-
-const BOOK_CHANNELS: u64 = {
-    let mut bits = Channel::BookTicker.bit();
-    let mut n = 0;
-    while n < Levels::ALL.len() {
-        bits |= Channel::PartialDepth(Levels::ALL[n], Pace::Ms100).bit();
-        bits |= Channel::PartialDepth(Levels::ALL[n], Pace::Ms1000).bit();
-        n += 1;
-    }
-    bits
-};
+use crate::market::symbol::Venue;
+use crate::market::tick::{AggTrade, Best, BookTicker, Depth, Kind, Level, PartialDepth, Tick, Trade};
+use crate::market::trade_ids::TradeIds;
+use crate::market::trading::{Late, Trading};
+use crate::market::upper_book::UpperBook;
+use crate::market::wire::{Out, Wire};
 
 /// What became of a trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,54 +33,83 @@ pub enum Taken {
 /// One symbol.
 #[derive(Debug, Default)]
 pub struct Instrument {
-    /// Channels of which a native tick has come.
-    native: u64,
-    /// When each source showed itself first.
-    since: [Option<i64>; Source::ALL.len()],
-    last_trade_id: Option<i64>,
+    /// What its streams are derived from.
+    pub derivation: Derivation,
+    /// What is to be told again.
+    pub restating: Restating,
+    trade_ids: TradeIds,
     aggregation: Aggregation,
     trading: Option<Box<Trading>>,
+    /// Event time of the newest trade.
+    traded_at: i64,
+    told_close: Option<ToldClose>,
     merged: MergedDepth,
     best: Option<Best>,
     is_best_changed: bool,
     book_id: Option<i64>,
     /// Whether the book has changed since the last boundary of each pace.
     is_book_changed: [bool; 2],
+    /// Event time of the book's last change.
+    book_at: i64,
+    /// Whether there was a book on a boundary of 100 ms.
+    had_book: bool,
+    upper: UpperBook,
 }
 
 impl Instrument {
-    /// The channels that are derived at the time `now`, each its [`Channel::bit`].
+    /// The trade with what its feed does not say and is known: the change since yesterday, the best levels.
+    fn completed(&self, trade: &Trade) -> Trade {
+        let mut completed = *trade;
+        if completed.day.is_none() && completed.price.mantissa() > 0 {
+            completed.day = Some(day::change(trade.price, self.previous_close(trade)));
+        }
+        completed.best = completed.best.or(self.best);
+        completed
+    }
+
+    /// Publishes a tick of the feed, a trade with what is known beside it unless nothing is derived, and keeps it in
+    /// mind where it may be told again.
     #[inline]
-    pub fn derived(&self, derive: Derive, now: i64) -> u64 {
-        let of_sources = |grace: i64| {
-            let known = Source::ALL.into_iter().zip(self.since);
-            let ready = known.filter(|(_, since)| since.is_some_and(|since| now - since >= grace));
-            ready.fold(0, |bits, (source, _)| bits | source.channels())
-        };
-        match derive {
-            Derive::Never => 0,
-            Derive::Always => of_sources(0),
-            Derive::Auto => of_sources(NATIVE_GRACE_NS) & !self.native,
+    pub fn pass_on(&mut self, tick: &Tick, levels: &[Level], derive: Derive, out: Out) {
+        match &tick.kind {
+            Kind::Trade(trade) if derive != Derive::Never && (trade.day.is_none() || trade.best.is_none()) => {
+                let completed = Tick { kind: Kind::Trade(self.completed(trade)), ..*tick };
+                self.restating.keep(&completed, levels);
+                out(&completed, levels);
+            }
+            _ => {
+                self.restating.keep(tick, levels);
+                out(tick, levels);
+            }
         }
     }
 
-    /// A native tick of this channel has come.
-    pub fn note_native(&mut self, channel: Channel) {
-        self.native |= channel.bit();
+    fn previous_close(&self, trade: &Trade) -> Decimal {
+        let day = day_of(trade.ts_trade);
+        match &self.trading {
+            Some(trading) => trading.day().previous_close(day, self.told_close),
+            None => self.told_close.filter(|told| told.day == day).map_or(trade.price, |told| told.price),
+        }
     }
 
-    /// A source has shown itself.
-    pub fn note_source(&mut self, source: Source, now: i64) {
-        self.since[source as usize].get_or_insert(now);
-    }
-
-    fn has(&self, source: Source) -> bool {
-        self.since[source as usize].is_some()
+    /// Takes note of what a feed says about yesterday's close.
+    pub fn note_close(&mut self, told: ToldClose) {
+        let is_better = |known: ToldClose| told.day > known.day || told.day == known.day && told.is_exact;
+        if told.price.mantissa() > 0 && self.told_close.is_none_or(is_better) {
+            self.told_close = Some(told);
+        }
     }
 
     /// Takes in a trade. `now` is the market clock's time, not before the trade's.
     pub fn on_trade(&mut self, trade: &Trade, ts_event: i64, now: i64, wire: &mut Wire) -> Taken {
-        let taken = self.on_execution(trade.id, Execution::of_trade(trade), now);
+        if let Some(day) = trade.day {
+            let day = ToldClose { day: day_of(trade.ts_trade), price: day.previous_close, is_exact: true };
+            self.note_close(day);
+        }
+        if let Some(best) = trade.best.filter(|_| !self.derivation.has(Source::Book)) {
+            self.set_best(best);
+        }
+        let taken = self.on_execution(trade.id, Execution::of_trade(trade), ts_event, now, wire);
         if matches!(taken, Taken::Added(_))
             && let Some(group) = self.aggregation.add(trade, ts_event, now)
         {
@@ -152,23 +119,38 @@ impl Instrument {
     }
 
     /// Takes in an aggregate trade; it counts where no single trades are known.
-    pub fn on_agg_trade(&mut self, trade: &AggTrade, now: i64) -> Taken {
-        if self.has(Source::Trades) {
+    pub fn on_agg_trade(&mut self, trade: &AggTrade, ts_event: i64, now: i64, wire: &mut Wire) -> Taken {
+        if self.derivation.has(Source::Trades) {
             return Taken::Unneeded;
         }
-        self.on_execution(trade.first_id, Execution::of_agg_trade(trade), now)
+        self.on_execution(trade.first_id, Execution::of_agg_trade(trade), ts_event, now, wire)
     }
 
-    fn on_execution(&mut self, id: i64, execution: Option<Execution>, now: i64) -> Taken {
-        if self.last_trade_id.is_some_and(|last| id <= last) {
+    fn on_execution(
+        &mut self,
+        id: i64,
+        execution: Option<Execution>,
+        ts_event: i64,
+        now: i64,
+        wire: &mut Wire,
+    ) -> Taken {
+        let is_ordered = self.derivation.venue() == Venue::Binance;
+        if self.trade_ids.has(id, is_ordered) {
             return Taken::Repeated;
         }
         let Some(execution) = execution else { return Taken::Refused };
-        self.last_trade_id = Some(execution.last_id);
-        let next = now / NS_PER_SECOND + 1;
+        self.trade_ids.note(execution.last_id, is_ordered);
+        self.traded_at = ts_event.max(execution.ts_trade);
+        let second = now / NS_PER_SECOND;
         match &mut self.trading {
-            Some(trading) => trading.add(&execution, next),
-            empty => *empty = Some(Box::new(Trading::new(&execution, next))),
+            Some(trading) => trading.add(&execution, second + 1),
+            empty => *empty = Some(Box::new(Trading::new(&execution, second + 1))),
+        }
+        if wire.wants(Channel::DayTicker)
+            && let Some(trading) = &mut self.trading
+        {
+            let ticker = trading.day_ticker(second, self.told_close);
+            wire.send(Channel::DayTicker, self.traded_at, Kind::DayTicker(ticker), &[]);
         }
         Taken::Added(execution.last_id.abs_diff(execution.first_id).saturating_add(1))
     }
@@ -192,7 +174,7 @@ impl Instrument {
 
     /// Takes note of the best levels that a feed names itself. They count unless only derived ones are to.
     pub fn on_best(&mut self, best: Best, derive: Derive) {
-        if derive != Derive::Always || !self.has(Source::Book) {
+        if derive != Derive::Always || !self.derivation.has(Source::Book) {
             self.set_best(best);
         }
     }
@@ -210,9 +192,9 @@ impl Instrument {
         if self.book_id == Some(update_id) {
             return false;
         }
-        self.book_id = Some(update_id);
+        (self.book_id, self.book_at) = (Some(update_id), ts_event);
         self.is_book_changed = [true; 2];
-        let is_native = self.native & Channel::BookTicker.bit() != 0;
+        let is_native = self.derivation.is_native(Channel::BookTicker);
         if (!is_native || derive == Derive::Always)
             && let Some(best) = best_of(book)
             && self.set_best(best)
@@ -234,21 +216,89 @@ impl Instrument {
         if let Some(group) = self.aggregation.take_complete(now) {
             wire.send(Channel::AggTrade, group.ts_event, Kind::AggTrade(group.trade), &[]);
         }
+        self.send_upper(book, wire);
         self.send_partial(Pace::Ms100, ts_event, book, spare, wire);
         self.aggregation.is_open()
     }
 
-    /// Tells what there is to tell on the whole second `second`; how many trades were found to have come too late.
-    pub fn on_second(&mut self, second: i64, book: Option<&Book>, spare: &mut Vec<Level>, wire: &mut Wire) -> u64 {
+    fn send_upper(&mut self, book: Option<&Book>, wire: &mut Wire) {
+        let Some(book) = book.filter(|_| self.is_book_changed[Pace::Ms100 as usize]) else { return };
+        let is_first = !std::mem::replace(&mut self.had_book, true);
+        if !wire.wants(Channel::Orderbook) {
+            return self.upper.forget();
+        }
+        let is_news = is_first || self.upper.is_known();
+        if self.upper.update(book, self.book_at) && is_news {
+            let (ts_event, orderbook, levels) = self.upper.told();
+            wire.send(Channel::Orderbook, ts_event, Kind::Orderbook(orderbook), levels);
+        }
+    }
+
+    /// Tells the state of the channels `due` again, as far as there is any. Those of `derived` have the state that
+    /// follows from the feed, others the newest native one.
+    #[cold]
+    pub fn restate(&mut self, due: u64, derived: u64, now: i64, book: Option<&Book>, wire: &mut Wire) {
+        let fixed = [Channel::Trade, Channel::DayTicker, Channel::Orderbook];
+        for channel in fixed.into_iter().chain(Unit::ALL.map(Channel::Candle)) {
+            let is_due = due & channel.bit() != 0;
+            let is_told = is_due
+                && match channel {
+                    _ if derived & channel.bit() == 0 => self.restate_native(channel, wire),
+                    Channel::DayTicker => self.restate_day(now, wire),
+                    Channel::Orderbook => self.restate_upper(book, wire),
+                    Channel::Candle(unit) => self.restate_candle(unit, wire),
+                    _ => false,
+                };
+            if is_told {
+                self.restating.note_told(channel);
+            }
+        }
+    }
+
+    fn restate_native(&self, channel: Channel, wire: &mut Wire) -> bool {
+        let Some(native) = self.restating.native(channel) else { return false };
+        wire.restate(channel, native.ts_event, native.kind, &native.levels);
+        true
+    }
+
+    fn restate_day(&mut self, now: i64, wire: &mut Wire) -> bool {
+        let Some(trading) = &mut self.trading else { return false };
+        let ticker = trading.day_ticker(now / NS_PER_SECOND, self.told_close);
+        wire.restate(Channel::DayTicker, self.traded_at, Kind::DayTicker(ticker), &[]);
+        true
+    }
+
+    fn restate_upper(&mut self, book: Option<&Book>, wire: &mut Wire) -> bool {
+        // A book that has not changed since the last boundary is as it was on it; another one is taken on the next.
+        if let Some(book) = book.filter(|_| self.had_book && !self.is_book_changed[Pace::Ms100 as usize])
+            && !self.upper.is_known()
+        {
+            self.upper.update(book, self.book_at);
+        }
+        if self.upper.is_known() {
+            let (ts_event, orderbook, levels) = self.upper.told();
+            wire.restate(Channel::Orderbook, ts_event, Kind::Orderbook(orderbook), levels);
+        }
+        self.upper.is_known()
+    }
+
+    fn restate_candle(&self, unit: Unit, wire: &mut Wire) -> bool {
+        let Some(grown) = self.trading.as_ref().and_then(|trading| trading.grown(unit)) else { return false };
+        wire.restate(Channel::Candle(unit), grown.ts_last, Kind::Candle(grown.candle), &[]);
+        true
+    }
+
+    /// Tells what there is to tell on the whole second `second`; what was found to have come too late.
+    pub fn on_second(&mut self, second: i64, book: Option<&Book>, spare: &mut Vec<Level>, wire: &mut Wire) -> Late {
         let ts_event = second * NS_PER_SECOND;
         if !self.merged.is_empty() {
             self.send_merged(ts_event, spare, wire);
         }
         self.send_partial(Pace::Ms1000, ts_event, book, spare, wire);
         let is_best_changed = std::mem::take(&mut self.is_best_changed);
-        let Some(trading) = &mut self.trading else { return 0 };
+        let Some(trading) = &mut self.trading else { return Late::default() };
         trading.on_second(second, self.best, is_best_changed, wire);
-        trading.take_late_trades()
+        trading.take_late()
     }
 
     fn send_partial(
@@ -281,37 +331,4 @@ fn best_of(book: &Book) -> Option<Best> {
     let like = bid.or(ask)?;
     let none = Level { price: zero(like.price), size: zero(like.size) };
     Some(Best { ask: ask.unwrap_or(none), bid: bid.unwrap_or(none) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_channel_has_at_most_one_source() {
-        let mut all = 0;
-        for source in Source::ALL {
-            assert_eq!(all & source.channels(), 0, "{source:?}");
-            all |= source.channels();
-        }
-        assert_eq!(all.count_ones(), 1 + 6 + 32 + 1 + 1 + 6);
-        for channel in [Channel::Trade, Channel::Depth(Pace::Ms100), Channel::DayTicker, Channel::Orderbook] {
-            assert_eq!(all & channel.bit(), 0, "{channel:?}");
-        }
-    }
-
-    #[test]
-    fn a_native_stream_is_waited_for_and_wins() {
-        let (mut instrument, ticker) = (Instrument::default(), Channel::Ticker.bit());
-        assert_eq!(instrument.derived(Derive::Always, i64::MAX), 0);
-        instrument.note_source(Source::Executions, 100);
-        assert_eq!(instrument.derived(Derive::Auto, 99 + NATIVE_GRACE_NS), 0);
-        assert_ne!(instrument.derived(Derive::Auto, 100 + NATIVE_GRACE_NS) & ticker, 0);
-        assert_ne!(instrument.derived(Derive::Always, 100) & ticker, 0);
-        instrument.note_native(Channel::Ticker);
-        assert_eq!(instrument.derived(Derive::Auto, i64::MAX) & ticker, 0);
-        assert_ne!(instrument.derived(Derive::Auto, i64::MAX) & Channel::MiniTicker.bit(), 0);
-        assert_ne!(instrument.derived(Derive::Always, 100) & ticker, 0);
-        assert_eq!(instrument.derived(Derive::Never, i64::MAX), 0);
-    }
 }

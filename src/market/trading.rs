@@ -1,6 +1,6 @@
 //! What is kept of one symbol's trades, and what is told of them once a second.
 //!
-//! A trade costs one addition when it comes: to the sum of its second. On the next whole second these sums go into the
+//! A trade costs two additions when it comes: to the sums of its second and of its day. On the next whole second these sums go into the
 //! candles and into the history of the day, and the streams whose numbers have changed are told: candles as
 //! [`candle`](crate::market::candle) says, windows as follows.
 //!
@@ -13,13 +13,20 @@
 //! where `now`, the window's close, is the last nanosecond before the whole second on which it is told: a boundary is
 //! reached before the first message that lies on it or after it. A window has changed when a trade has come into it or
 //! has left it, a ticker also when the best bid or ask has.
+//!
+//! Upbit's candles are told on whole seconds, too ([`growing`](crate::market::growing)). Its ticker is told with every
+//! trade: the [`day`](crate::market::day), and the volume of the 86,400 whole seconds of which the last is the present
+//! one. The sum of those that are over is kept while somebody asks for it, so it is added up once a second.
 
 use crate::market::candle::Candles;
-use crate::market::channel::{Channel, Window};
+use crate::market::channel::{Channel, Unit, Window};
 use crate::market::civil::NS_PER_SECOND;
+use crate::market::day::{Day, ToldClose};
+use crate::market::decimal::Decimal;
+use crate::market::growing::{Growing, Grown};
 use crate::market::statistics::{Places, Statistics, average_price};
 use crate::market::summary::{Bar, Execution};
-use crate::market::tick::{AvgPrice, Best, Kind};
+use crate::market::tick::{AvgPrice, Best, DayTicker, Kind};
 use crate::market::window::{History, SECONDS_KEPT};
 use crate::market::wire::Wire;
 
@@ -68,13 +75,40 @@ struct Edge {
 #[derive(Debug)]
 pub struct Trading {
     /// Sums by second that are not yet in the candles.
-    fresh: Vec<Bar>,
+    fresh: Vec<Fresh>,
     candles: Candles,
+    growing: Growing,
+    day: Day,
     history: History,
+    /// What the history holds from a second on; `None` since it has changed.
+    rolling: Option<Rolling>,
     edges: [Edge; VIEWS.len()],
     last: Execution,
     places: Places,
-    late_trades: u64,
+    late: Late,
+}
+
+/// One second that is not over, or only just.
+#[derive(Clone, Copy, Debug)]
+struct Fresh {
+    bar: Bar,
+    ts_last: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Rolling {
+    start: i64,
+    volume: Decimal,
+    turnover: Decimal,
+}
+
+/// Trades that came too late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Late {
+    /// For a candle with an end: it had closed.
+    pub closed: u64,
+    /// For a candle that grows or for the day: a newer one had begun.
+    pub passed: u64,
 }
 
 /// The second an execution belongs to.
@@ -85,40 +119,84 @@ fn second_of(execution: &Execution) -> i64 {
 impl Trading {
     /// Begins with a trade; `next` is the whole second that comes next.
     pub fn new(execution: &Execution, next: i64) -> Trading {
+        let second = second_of(execution);
+        let bar = Bar::of(execution, second);
         let mut trading = Trading {
             fresh: Vec::new(),
-            candles: Candles::new(second_of(execution), execution.price, next),
+            candles: Candles::new(second, execution.price, next),
+            growing: Growing::default(),
+            day: Day::new(execution, &bar),
             history: History::default(),
+            rolling: None,
             edges: [Edge { first: None, is_changed: false }; VIEWS.len()],
             last: *execution,
             places: Places::default(),
-            late_trades: 0,
+            late: Late::default(),
         };
-        trading.add(execution, next);
+        trading.add_second(execution, &bar, next);
         trading
     }
 
-    /// Adds a trade with an id larger than all before; `next` as above. Cost: an addition.
+    /// Adds a trade that has not come before; `next` as above. Cost: two additions.
     #[inline]
     pub fn add(&mut self, execution: &Execution, next: i64) {
-        let second = second_of(execution);
-        let bar = Bar::of(execution, second);
-        self.last = *execution;
+        let bar = Bar::of(execution, second_of(execution));
+        self.late.passed += u64::from(self.day.add(execution, &bar));
+        if execution.last_id > self.last.last_id {
+            self.last = *execution;
+        }
+        self.add_second(execution, &bar, next);
+    }
+
+    #[inline]
+    fn add_second(&mut self, execution: &Execution, bar: &Bar, next: i64) {
         self.places.observe(execution.price, execution.size);
-        match self.fresh.iter_mut().rev().find(|fresh| fresh.summary.start == second) {
-            Some(fresh) => fresh.merge(&bar),
+        match self.fresh.iter_mut().rev().find(|fresh| fresh.bar.summary.start == bar.summary.start) {
+            Some(fresh) => {
+                fresh.bar.merge(bar);
+                fresh.ts_last = fresh.ts_last.max(execution.ts_trade);
+            }
             None => {
                 if self.fresh.len() == FRESH_MAX {
                     self.settle(next);
                 }
-                self.fresh.push(bar);
+                self.fresh.push(Fresh { bar: *bar, ts_last: execution.ts_trade });
             }
         }
     }
 
-    /// How many trades have been found since the time before to belong to a candle which had closed when they came.
-    pub fn take_late_trades(&mut self) -> u64 {
-        std::mem::take(&mut self.late_trades)
+    /// How many trades have been found since the time before to have come too late.
+    pub fn take_late(&mut self) -> Late {
+        std::mem::take(&mut self.late)
+    }
+
+    /// The day so far.
+    pub fn day(&self) -> &Day {
+        &self.day
+    }
+
+    /// The candle of a unit that was told last, or would have been; `None` before the first.
+    pub fn grown(&self, unit: Unit) -> Option<Grown> {
+        self.growing.told(unit)
+    }
+
+    /// The day's ticker in the second `second`. Cost: some divisions, and adding up a window the first time in a second.
+    pub fn day_ticker(&mut self, second: i64, told: Option<ToldClose>) -> DayTicker {
+        let start = second - 86_399;
+        let rolling = match self.rolling {
+            Some(rolling) if rolling.start == start => rolling,
+            _ => {
+                let sum = self.history.sum(start, second + 1);
+                Rolling { start, volume: sum.volume, turnover: sum.quote_volume }
+            }
+        };
+        self.rolling = Some(rolling);
+        let (mut volume, mut turnover) = (rolling.volume, rolling.turnover);
+        for Fresh { bar, .. } in self.fresh.iter().filter(|fresh| fresh.bar.summary.start >= start) {
+            volume = volume.checked_add(bar.summary.volume).unwrap_or(volume);
+            turnover = turnover.checked_add(bar.summary.quote_volume).unwrap_or(turnover);
+        }
+        self.day.ticker(&self.last, told, (volume, turnover))
     }
 
     /// Tells what there is to tell at the whole second `now`.
@@ -138,16 +216,25 @@ impl Trading {
             }
         }
         self.candles.on_second(now, self.places, wire);
+        self.growing.on_second(wire);
         let kept = now - SECONDS_KEPT;
         self.history.drop_before(kept - kept.rem_euclid(60));
     }
 
     /// Moves the sums of single seconds to where they are kept.
     fn settle(&mut self, next: i64) {
-        for bar in self.fresh.drain(..) {
+        if self.fresh.is_empty() {
+            return;
+        }
+        self.rolling = None;
+        self.fresh.sort_unstable_by_key(|fresh| fresh.bar.summary.start);
+        for Fresh { bar, ts_last } in self.fresh.drain(..) {
             let second = bar.summary.start;
             if self.candles.add(&bar) {
-                self.late_trades += bar.summary.trades.unsigned_abs();
+                self.late.closed += bar.summary.trades.unsigned_abs();
+            }
+            if self.growing.add(&bar.summary, ts_last) {
+                self.late.passed += bar.summary.trades.unsigned_abs();
             }
             // What is older than the longest window would only be dropped again.
             if second < VIEWS.map(|view| view.start(next)).into_iter().min().unwrap_or(next) {

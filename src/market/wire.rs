@@ -39,4 +39,11 @@ impl Wire<'_> {
             (self.out)(&Tick { sequence, ts_recv, ts_event, symbol, channel, restated: false, kind }, levels);
         }
     }
+
+    /// Tells the state of a channel again.
+    pub fn restate(&mut self, channel: Channel, ts_event: i64, kind: Kind, levels: &[Level]) {
+        *self.sent += 1;
+        let Wire { symbol, sequence, ts_recv, .. } = *self;
+        (self.out)(&Tick { sequence, ts_recv, ts_event, symbol, channel, restated: true, kind }, levels);
+    }
 }

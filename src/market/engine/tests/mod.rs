@@ -1,12 +1,15 @@
 //! The engine, case by case; beside it against naive twins, for whatever may happen.
 
+mod books;
+mod growing;
 mod random;
+mod restating;
 mod twin;
 
 use super::*;
-use crate::market::channel::{Interval, Levels, Window, Zone};
+use crate::market::channel::{Interval, Levels, Unit, Window, Zone};
 use crate::market::decimal::Decimal;
-use crate::market::symbol::{Name, Symbol};
+use crate::market::symbol::{Name, Symbol, Venue};
 use crate::market::tick::{AggTrade, Best, BookTicker, Depth, Kline, MiniTicker, Taker, Trade};
 
 const MS: i64 = 1_000_000;
@@ -35,6 +38,12 @@ impl Played {
         let tick = Tick { sequence, ts_recv, ts_event, symbol: SymbolId(symbol), channel, restated: false, kind };
         let told = &mut self.told;
         self.engine.on_tick(&tick, levels, &mut |tick, levels| told.push((*tick, levels.to_vec())));
+    }
+
+    fn announce(&mut self, symbol: u32, venue: Venue) {
+        let kind = Kind::Announce(Symbol::new(venue, Name::new("KRW-BTC").unwrap()));
+        let tick = Tick { symbol: SymbolId(symbol), kind, ..Tick::default() };
+        self.engine.on_tick(&tick, &[], &mut |_, _| {});
     }
 
     fn trade(&mut self, ts_event: i64, trade: Trade) {
@@ -74,6 +83,10 @@ fn klines(zone: Zone) -> impl Iterator<Item = Channel> {
 fn windows() -> impl Iterator<Item = Channel> {
     let rolling = [Channel::Ticker, Channel::MiniTicker, Channel::AvgPrice];
     rolling.into_iter().chain(Window::ALL.map(Channel::WindowTicker))
+}
+
+fn candles() -> impl Iterator<Item = Channel> {
+    Unit::ALL.into_iter().map(Channel::Candle)
 }
 
 fn mini(price: i64) -> MiniTicker {
@@ -246,14 +259,50 @@ fn what_cannot_be_believed_or_summed_is_counted_and_passed_on() {
 }
 
 #[test]
-fn other_venues_are_passed_on_and_not_looked_at() {
-    let mut played = Played::new(Derive::Always, windows());
-    let symbol = Symbol::new(Venue::Upbit, Name::new("KRW-BTC").unwrap());
-    played.tick(0, BASE, Channel::Trade, Kind::Announce(symbol), &[]);
-    for n in 0..9 {
-        played.trade(BASE + n * NS_PER_SECOND, trade(n, 100, 5, BASE));
+fn trades_without_a_promised_order_count_once_each_and_take_their_place() {
+    let seconds = Channel::Kline(Interval::S1, Zone::Utc);
+    let mut played = Played::new(Derive::Auto, [seconds, Channel::AggTrade]);
+    played.announce(0, Venue::Upbit);
+    for (id, price) in [(10, 100), (12, 300), (11, 200), (12, 300), (10, 100)] {
+        played.trade(BASE, trade(id, price, 5, BASE));
     }
-    assert_eq!((played.told.len(), played.engine.counts().trades_added), (10, 0));
+    played.clock(BASE + 2_000 * MS);
+    let counts = played.engine.counts();
+    assert_eq!((counts.trades_added, counts.trades_repeated), (3, 2));
+    let (tick, _) = played.of(seconds).last().unwrap();
+    let Kind::Kline(kline) = &tick.kind else { panic!("{tick:?}") };
+    assert_eq!((kline.first_id, kline.last_id, kline.trades), (10, 12, 3));
+    assert_eq!((kline.open, kline.close), (decimal(100, 8), decimal(300, 8)));
+    assert_eq!(played.of(Channel::AggTrade).count(), 3);
+}
+
+#[test]
+fn a_trade_is_completed_with_what_its_feed_does_not_say() {
+    let play = |derive| {
+        let mut played = Played::new(derive, []);
+        let best = Best { bid: level(10, 1), ask: level(11, 1) };
+        let kind = Kind::BookTicker(BookTicker { update_id: 1, best });
+        played.trade(BASE, trade(1, 100, 5, BASE));
+        played.tick(0, BASE, Channel::BookTicker, kind, &[]);
+        played.trade(BASE, trade(2, 90, 5, BASE));
+        // The next UTC day.
+        played.trade(BASE + 86_400_000 * MS, trade(3, 95, 5, BASE + 86_400_000 * MS));
+        let trades = played.of(Channel::Trade).map(|(tick, _)| match tick.kind {
+            Kind::Trade(trade) => (trade.day.map(|day| (day.previous_close, day.direction, day.amount)), trade.best),
+            _ => panic!("{tick:?}"),
+        });
+        trades.collect::<Vec<_>>()
+    };
+    use crate::market::tick::Direction::{Even, Fall, Rise};
+    let told = play(Derive::Auto);
+    let days: Vec<_> = told.iter().map(|(day, _)| day.unwrap()).collect();
+    let number = |n| decimal(n, 8);
+    assert_eq!(days, [(number(100), Even, number(0)), (number(100), Fall, number(10)), (number(90), Rise, number(5))]);
+    assert_eq!(
+        told.iter().map(|(_, best)| best.map(|best| best.ask)).collect::<Vec<_>>()[..2],
+        [None, Some(level(11, 1))]
+    );
+    assert!(play(Derive::Never).iter().all(|(day, best)| day.is_none() && best.is_none()));
 }
 
 #[test]

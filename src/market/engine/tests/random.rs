@@ -97,7 +97,7 @@ proptest! {
         wanted in any::<u64>(),
         derive in proptest::sample::select(&[Derive::Auto, Derive::Always][..]),
     ) {
-        let all = || windows().chain(klines(Zone::Utc)).chain(klines(Zone::Plus8)).chain([Channel::AggTrade]);
+        let all = || windows().chain(klines(Zone::Utc)).chain(klines(Zone::Plus8)).chain([Channel::AggTrade]).chain(candles());
         let mut full = Played::new(derive, all());
         let mut part = Played::new(derive, all().filter(|channel| wanted & channel.bit() != 0));
         let mut later = Played::new(derive, []);
