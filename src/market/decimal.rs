@@ -22,6 +22,8 @@
 //! Comparison and equality are by value (`1.0 == 1.00`); [`Decimal::same_spelling`] compares the texts.
 
 mod parse;
+mod round;
+mod spelling;
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -176,15 +178,7 @@ impl Decimal {
         if self.0 & EXPONENT_FLAG == 0 {
             return write_plain(digits, scale as usize, out);
         }
-        // Java's form: one digit, the others behind a point, the exponent without plus sign or padding.
-        out.push(digits[0]);
-        if digits.len() > 1 {
-            out.push(b'.');
-            out.extend_from_slice(&digits[1..]);
-        }
-        out.push(b'E');
-        let exponent = digits.len() as i32 - 1 - scale;
-        out.extend_from_slice(itoa::Buffer::new().format(exponent).as_bytes());
+        spelling::write_scientific(digits, digits.len() as i32 - 1 - scale, out);
     }
 }
 

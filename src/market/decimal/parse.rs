@@ -85,7 +85,7 @@ impl Decimal {
 }
 
 /// Powers of ten that fit a machine word.
-const POWERS: [u64; 20] = {
+pub(super) const POWERS: [u64; 20] = {
     let mut powers = [1; 20];
     let mut k = 1;
     while k < 20 {
