@@ -34,7 +34,7 @@ use tapecast::feed::tape::Source;
 use tapecast::market::symbol::{Symbols, Venue};
 use tapecast::protocol::websocket::{Opcode, write_frame};
 use tapecast::venue::binance::TimeUnit;
-use tapecast::venue::upbit::{Format, json::StreamType};
+use tapecast::venue::upbit::{Edition, Format, Layout, json::StreamType};
 use tapecast::venue::{Decoder, Message};
 
 #[global_allocator]
@@ -81,14 +81,17 @@ fn is_faithful(event: &Event, symbols: &Symbols) -> bool {
             let wrapper = name.map(|name| Rc::from(String::from_utf8_lossy(name).as_ref()));
             Form::Binance { unit: TimeUnit::Milliseconds, wrapper }
         }
-        Venue::Upbit => Form::Upbit { format: Format::Simple, units: 30 },
+        Venue::Upbit => {
+            let (format, edition) = (Format::Simple, Edition::Today);
+            Form::Upbit { layout: Layout { format, units: 30, grouping: None, edition } }
+        }
     };
     let opcode = if event.venue == Venue::Binance { Opcode::Text } else { Opcode::Binary };
     let (mut frame, mut original) = (Frame::default(), Vec::new());
     let symbol = symbols.get(event.tick.symbol);
     frame.render(&form, &event.tick, &event.levels, symbol, StreamType::Realtime);
     write_frame(opcode, &event.raw, &mut original);
-    frame.bytes() == original || event.is_on_full_minute()
+    frame.bytes() == original
 }
 
 fn messages(criterion: &mut Criterion) {

@@ -25,7 +25,7 @@ use tapecast::fanout::Form;
 use tapecast::fanout::frame::Frame;
 use tapecast::market::symbol::{Symbol, Symbols, Venue};
 use tapecast::venue::binance::TimeUnit;
-use tapecast::venue::upbit::{Format, json::StreamType};
+use tapecast::venue::upbit::{Edition, Format, Layout, json::StreamType};
 
 #[global_allocator]
 static ALLOCATOR: heap::Counting = heap::Counting;
@@ -44,8 +44,8 @@ impl<'a> Job<'a> {
             "bare" => Form::Binance { unit, wrapper: None },
             "wrapped" => Form::Binance { unit, wrapper: Some(stream_name(&event.raw)) },
             "sbe" => Form::BinanceSbe,
-            "default" => Form::Upbit { format: Format::Default, units: 30 },
-            _ => Form::Upbit { format: Format::Simple, units: 30 },
+            "default" => upbit_form(Format::Default),
+            _ => upbit_form(Format::Simple),
         };
         Job { event, form, symbol: symbols.get(event.tick.symbol) }
     }
@@ -55,6 +55,10 @@ impl<'a> Job<'a> {
         let Event { tick, levels, .. } = self.event;
         if frame.render(&self.form, tick, levels, self.symbol, StreamType::Realtime) { frame.bytes().len() } else { 0 }
     }
+}
+
+fn upbit_form(format: Format) -> Form {
+    Form::Upbit { layout: Layout { format, units: 30, grouping: None, edition: Edition::Today } }
 }
 
 /// The stream's name in a message that stands in the wrapper of a combined stream.
@@ -85,7 +89,7 @@ fn check_all(tape: &Recording) {
         let before = heap::allocations();
         assert_eq!(render_all(&jobs, &mut frame), bytes);
         assert_eq!(heap::allocations() - before, 0, "allocations in {} frames", jobs.len());
-        let is_recorded = |job: &&Job| form == forms(job.event.venue)[0] && !job.event.is_on_full_minute();
+        let is_recorded = |job: &&Job| form == forms(job.event.venue)[0];
         for job in jobs.iter().filter(is_recorded) {
             assert!(job.render(&mut frame) > 0);
             assert!(frame.bytes().ends_with(&job.event.raw), "the bytes that were recorded");

@@ -13,7 +13,7 @@ use tapecast::feed::tape::Source;
 use tapecast::market::channel::{Channel, Pace};
 use tapecast::market::snapshot::Snapshot;
 use tapecast::market::symbol::{Symbols, Venue};
-use tapecast::market::tick::{Kind, Level, Tick};
+use tapecast::market::tick::{Level, Tick};
 use tapecast::venue::{Decoder, Message};
 
 /// A message with what it says.
@@ -87,13 +87,6 @@ pub const KINDS: [&str; 11] = [
 ];
 
 impl Event {
-    /// Whether it is a trade of Upbit's in the first second of a minute. Upbit leaves those seconds out of the trade's
-    /// time, and so does what we render; the built-in tape's generator writes them.
-    pub fn is_on_full_minute(&self) -> bool {
-        let Kind::Trade(trade) = &self.tick.kind else { return false };
-        self.venue == Venue::Upbit && trade.ts_trade / 1_000_000_000 % 60 == 0
-    }
-
     /// Which of [`KINDS`] it is; `None` for a change of a book between small and large.
     pub fn kind(&self) -> Option<&'static str> {
         Some(match (self.venue, self.tick.channel) {

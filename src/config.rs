@@ -22,6 +22,7 @@ use crate::session::binance::BinanceLimits;
 use crate::session::heartbeat::HeartbeatLimits;
 use crate::session::rate::RateLimits;
 use crate::session::upbit::UpbitLimits;
+use crate::venue::upbit::Edition;
 
 /// Flags of `serve`, and the members of its configuration file. What is absent has its default.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -136,6 +137,10 @@ pub struct RawConfig {
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     #[serde(default, deserialize_with = "duration")]
     pub upbit_origin_interval: Option<Duration>,
+    /// Upbit: `today` serves recordings of any year as the exchange would send them today, `recorded` exactly as they
+    /// are. [default: today]
+    #[arg(long, value_name = "WHICH")]
+    pub upbit_form: Option<String>,
     /// What to log: error, warn, info, debug, trace, or a filter such as `tapecast::server=debug`. [default: warn]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
@@ -247,7 +252,7 @@ impl RawConfig {
             listen speed repeat wait_for_clients exit_at_end writers pin ring_ticks ring_levels history_ticks
             backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max streams_max derive ping_interval
             message_rate message_burst connection_lifetime attempts_max weight_max pong_timeout idle_timeout
-            retired_names upbit_requests upbit_requests_minute upbit_handshakes upbit_origin_interval log
+            retired_names upbit_requests upbit_requests_minute upbit_handshakes upbit_origin_interval upbit_form log
         )
     }
 
@@ -315,6 +320,7 @@ impl RawConfig {
                 idle_timeout_ms: millis(self.idle_timeout, 120),
                 requests_per_second: self.upbit_requests.unwrap_or(0),
                 requests_per_minute: self.upbit_requests_minute.unwrap_or(0),
+                edition: edition(self.upbit_form.as_deref())?,
             },
             upbit_handshakes: self.upbit_handshakes.unwrap_or(0),
             upbit_origin_interval: self.upbit_origin_interval.unwrap_or_default(),
@@ -343,6 +349,14 @@ fn derive(text: Option<&str>) -> Result<Derive, ConfigError> {
         "always" => Ok(Derive::Always),
         "never" => Ok(Derive::Never),
         other => Err(value("--derive", format!("`{other}` is neither auto, always nor never"))),
+    }
+}
+
+fn edition(text: Option<&str>) -> Result<Edition, ConfigError> {
+    match text.unwrap_or("today") {
+        "today" => Ok(Edition::Today),
+        "recorded" => Ok(Edition::Recorded),
+        other => Err(value("--upbit-form", format!("`{other}` is neither today nor recorded"))),
     }
 }
 
@@ -416,6 +430,7 @@ mod tests {
         let raw = RawConfig::default;
         assert!(error(RawConfig { speed: Some("fast".into()), ..raw() }).starts_with("--speed: `fast`"));
         assert!(error(RawConfig { listen: Some("9400".into()), ..raw() }).starts_with("--listen: `9400`"));
+        assert!(error(RawConfig { upbit_form: Some("2021".into()), ..raw() }).starts_with("--upbit-form: `2021`"));
         assert!(error(RawConfig { writers: Some(0), ..raw() }).starts_with("--writers: 0"));
         assert!(error(RawConfig { ring_ticks: Some(1_000), ..raw() }).contains("1000"));
         assert!(error(RawConfig { repeat: Some(true), exit_at_end: Some(true), ..raw() }).contains("repeats"));

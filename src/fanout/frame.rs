@@ -8,9 +8,9 @@ use crate::market::tick::{Level, Tick};
 use crate::protocol::websocket::{HEADER_BYTES_MAX, Opcode, frame_in_place};
 use crate::venue::binance::sbe::Places;
 use crate::venue::binance::{self, TimeUnit};
-use crate::venue::translate::translate;
+use crate::venue::translate;
 use crate::venue::upbit::json::StreamType;
-use crate::venue::upbit::{self, Format};
+use crate::venue::upbit::{self, Layout};
 
 /// Where an array of many symbols' events ends and the next one begins: well below the 1 MiB that widespread clients
 /// refuse frames beyond.
@@ -30,10 +30,8 @@ pub enum Form {
     BinanceSbe,
     /// Upbit's JSON in binary frames.
     Upbit {
-        /// Long or short keys, lists or not.
-        format: Format,
-        /// Pairs of levels in order books.
-        units: u8,
+        /// Keys, members and spellings.
+        layout: Layout,
     },
 }
 
@@ -56,6 +54,8 @@ pub struct Frame {
     places: Vec<Places>,
     /// Levels in the spelling of another venue than their feed's.
     translated: Vec<Level>,
+    /// Levels whose prices were merged.
+    merged: Vec<Level>,
 }
 
 impl Frame {
@@ -73,13 +73,13 @@ impl Frame {
     ) -> bool {
         let venue = form.venue();
         let Some(name) = symbol.name_for(venue) else { return false };
-        if venue == symbol.venue {
+        if venue == symbol.venue || !translate::is_needed(venue) {
             return self.render_named(form, tick, levels, name.as_str(), stream_type);
         }
         let (mut tick, mut translated) = (*tick, std::mem::take(&mut self.translated));
         translated.clear();
         translated.extend_from_slice(levels);
-        translate(venue, &mut tick, &mut translated);
+        translate::translate(venue, &mut tick, &mut translated);
         let is_rendered = self.render_named(form, &tick, &translated, name.as_str(), stream_type);
         self.translated = translated;
         is_rendered
@@ -123,9 +123,9 @@ impl Frame {
                 }
                 Opcode::Binary
             }
-            Form::Upbit { format, units } => {
-                let levels = &levels[..levels.len().min(usize::from(*units) * 2)];
-                if !upbit::json::write_payload(tick, levels, symbol, *format, stream_type, &mut self.buffer) {
+            Form::Upbit { layout } => {
+                let (merged, out) = (&mut self.merged, &mut self.buffer);
+                if !upbit::json::write_payload(tick, levels, symbol, layout, stream_type, merged, out) {
                     return false;
                 }
                 Opcode::Binary
@@ -161,7 +161,7 @@ impl Frame {
             self.buffer.push(before);
             let mut tick = *tick;
             if symbol.venue != Venue::Binance {
-                translate(Venue::Binance, &mut tick, &mut []);
+                translate::translate(Venue::Binance, &mut tick, &mut []);
             }
             binance::json::write_payload(&tick, &[], name.as_str(), *unit, &mut self.buffer);
             before = b',';

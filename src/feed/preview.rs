@@ -79,6 +79,7 @@ fn channel_name(venue: Venue, channel: Channel) -> String {
     match (venue, channel) {
         (Venue::Upbit, Channel::DayTicker) => "ticker".into(),
         (Venue::Upbit, Channel::Orderbook) => "orderbook".into(),
+        (Venue::Upbit, Channel::Candle(unit)) => format!("candle.{}", unit.name()),
         (_, channel) => {
             let mut text = String::new();
             write_name("", channel, &mut text);

@@ -8,14 +8,16 @@ use serde_json::{Value, json};
 use crate::fanout::frame::Form;
 use crate::fanout::routes::Want;
 use crate::market::channel::{Channel, Scope};
+use crate::market::decimal::Decimal;
 use crate::market::symbol::Name;
 use crate::protocol::websocket::{Close, Opcode};
 use crate::session::rate::Quota;
 use crate::session::{Effects, End, Incoming};
-use crate::venue::upbit::Format;
+use crate::venue::upbit::grouping::Grouping;
 use crate::venue::upbit::request::{Body, Refusal, Request, Subscription, UNITS_DEFAULT, split_units};
+use crate::venue::upbit::{Edition, Format, Layout};
 
-/// The limits of a connection.
+/// What holds for every connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct UpbitLimits {
     /// Milliseconds without data in either direction after which the connection is dropped; 0 for never.
@@ -24,6 +26,8 @@ pub struct UpbitLimits {
     pub requests_per_second: u32,
     /// Requests in any minute; 0 for any number.
     pub requests_per_minute: u32,
+    /// Whether recordings are served as the exchange would send them today.
+    pub edition: Edition,
 }
 
 /// Milliseconds from one `UP` to the next, once a client has said `PING`.
@@ -124,34 +128,46 @@ impl UpbitSession {
         effects.wants = Some(self.subscriptions.iter().flat_map(|s| self.wants_of(s)).collect());
     }
 
-    /// What a data type object leads to. Grouped order books are not derived yet, so a code that asks for one is
-    /// silent, as a level that its market does not support is.
+    /// What a data type object leads to. A level that no market has, or whose market is not one in won, is silent;
+    /// whether the market has it at its present price shows when it is rendered.
     fn wants_of(&self, subscription: &Subscription) -> Vec<Want> {
-        let Some(channel) = subscription.channel else { return Vec::new() };
-        let is_grouped = channel == Channel::Orderbook && subscription.grouping != 0;
+        let channel = subscription.channel;
+        let is_book = channel == Channel::Orderbook;
+        let is_grouped = is_book && !subscription.level.is_zero();
+        let grouping = Grouping::of(subscription.level).filter(|_| is_grouped);
         let want = |code: &String| {
-            let (code, units) =
-                if channel == Channel::Orderbook { split_units(code) } else { (code.as_str(), UNITS_DEFAULT) };
-            let form = Form::Upbit { format: self.format, units };
-            Some(Want { scope: Scope::Symbol(Name::new(code)?), channel, form })
+            let (code, units) = if is_book { split_units(code) } else { (code.as_str(), UNITS_DEFAULT) };
+            if is_grouped && !(grouping.is_some() && code.starts_with("KRW-")) {
+                return None;
+            }
+            let layout = Layout { format: self.format, units, grouping, edition: self.limits.edition };
+            Some(Want { scope: Scope::Symbol(Name::new(code)?), channel, form: Form::Upbit { layout } })
         };
-        if is_grouped { Vec::new() } else { subscription.codes.iter().filter_map(want).collect() }
+        subscription.codes.iter().filter_map(want).collect()
     }
 
-    /// The answer to `LIST_SUBSCRIPTIONS`: one entry per type, codes in the order of the request, without suffixes.
+    /// The answer to `LIST_SUBSCRIPTIONS`: one entry per type and level, codes in the order of the request,
+    /// without suffixes.
     fn list(&self, ticket: &str) -> String {
         let short = self.format.is_short();
         let key = |long: &'static str, short_key: &'static str| if short { short_key } else { long };
-        let mut entries: Vec<(String, Vec<String>)> = Vec::new();
+        let mut entries: Vec<(&str, Decimal, Vec<String>)> = Vec::new();
         for subscription in &self.subscriptions {
             let codes = subscription.codes.iter().map(|code| split_units(code).0.to_owned());
-            match entries.iter_mut().find(|(kind, _)| *kind == subscription.kind) {
-                Some((_, list)) => list.extend(codes),
-                None => entries.push((subscription.kind.clone(), codes.collect())),
+            let is_book = subscription.channel == Channel::Orderbook;
+            let level = if is_book && !subscription.level.is_zero() { subscription.level } else { Decimal::ZERO };
+            match entries.iter_mut().find(|(kind, known, _)| *kind == subscription.kind && *known == level) {
+                Some((_, _, list)) => list.extend(codes),
+                None => entries.push((&subscription.kind, level, codes.collect())),
             }
         }
-        let entry = |(kind, codes): &(String, Vec<String>)| {
-            let level = if kind == "orderbook" { format!(",\"{}\":0", key("level", "lv")) } else { String::new() };
+        let entry = |(kind, level, codes): &(&str, Decimal, Vec<String>)| {
+            let level = if *kind == "orderbook" {
+                let step = Grouping::of(*level).map_or(*level, Grouping::step);
+                format!(",\"{}\":{step}", key("level", "lv"))
+            } else {
+                String::new()
+            };
             format!(r#"{{"{}":"{kind}","{}":{}{level}}}"#, key("type", "ty"), key("codes", "cds"), json!(codes))
         };
         let entries: Vec<String> = entries.iter().map(entry).collect();
@@ -197,7 +213,10 @@ mod tests {
         let effects = ask(&mut session, r#"[{"ticket":"q"},{"method":"LIST_SUBSCRIPTIONS"},{"format":"SIMPLE"}]"#, 0);
         let reply = std::str::from_utf8(&effects.frames.bytes[2..]).unwrap();
         assert_eq!(reply, r#"{"mthd":"LIST_SUBSCRIPTIONS","rslt":[{"ty":"trade","cds":["KRW-XRP"]}],"tckt":"q"}"#);
-        assert!(matches!(effects.wants.unwrap()[0].form, Form::Upbit { format: Format::Simple, .. }));
+        assert!(matches!(
+            effects.wants.unwrap()[0].form,
+            Form::Upbit { layout: Layout { format: Format::Simple, .. } }
+        ));
     }
 
     #[test]

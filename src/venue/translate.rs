@@ -7,16 +7,20 @@
 use crate::market::decimal::Decimal;
 use crate::market::symbol::Venue;
 use crate::market::tick::{Best, DayChange, Kind, Level, Tick};
-use crate::venue::{binance, upbit};
+use crate::venue::binance;
+
+/// Whether a venue's clients need the numbers of other venues' feeds brought to its form: Upbit's table of spellings
+/// takes them in any.
+pub fn is_needed(venue: Venue) -> bool {
+    venue == Venue::Binance
+}
 
 /// Brings the numbers of a tick of another venue's feed to the form of this one.
 pub fn translate(venue: Venue, tick: &mut Tick, its_levels: &mut [Level]) {
-    let to = match venue {
-        Venue::Binance => binance::number,
-        Venue::Upbit => upbit::number,
-    };
-    numbers(tick, to);
-    levels(its_levels, to);
+    if is_needed(venue) {
+        numbers(tick, binance::number);
+        levels(its_levels, binance::number);
+    }
 }
 
 /// Replaces every price, size, volume and turnover of a tick. Changes in per cent and rates are left: their places are

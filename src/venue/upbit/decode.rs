@@ -7,12 +7,12 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::market::channel::Channel;
-use crate::market::civil::{Date, NS_PER_MS};
+use crate::market::channel::{self, Channel};
+use crate::market::civil::{Date, NS_PER_DAY, NS_PER_MS, NS_PER_SECOND};
 use crate::market::decimal::Decimal;
 use crate::market::symbol::{Symbols, Venue};
 use crate::market::tick::{
-    Best, DayChange, DayTicker, Direction, Kind, Level, MarketState, Orderbook, Record, Taker, Tick, Trade,
+    Best, Candle, DayChange, DayTicker, Direction, Kind, Level, MarketState, Orderbook, Record, Taker, Tick, Trade,
 };
 use crate::venue::{LEVELS_MAX, Message, Rejected, intern};
 
@@ -99,6 +99,12 @@ struct Event<'a> {
     mw: Option<&'a str>,
     #[serde(alias = "delisting_date")]
     dd: Option<DelistingDate>,
+    #[serde(alias = "candle_date_time_utc")]
+    cdttmu: Option<&'a str>,
+    #[serde(borrow, alias = "candle_acc_trade_volume")]
+    catv: Number<'a>,
+    #[serde(borrow, alias = "candle_acc_trade_price")]
+    catp: Number<'a>,
 }
 
 #[derive(Deserialize)]
@@ -132,7 +138,7 @@ impl DelistingDate {
 /// Reads one message into `tick` and `levels`.
 ///
 /// # Errors
-/// [`Rejected`] for whatever is no ticker, trade or order book.
+/// [`Rejected`] for whatever is no ticker, trade, order book or candle.
 pub fn decode(
     raw: &[u8],
     _ts_recv: i64,
@@ -149,7 +155,10 @@ pub fn decode(
         "trade" => (Channel::Trade, event.trade()?),
         "ticker" => (Channel::DayTicker, event.ticker()?),
         "orderbook" => (Channel::Orderbook, event.orderbook(levels)?),
-        _ => return Err(Rejected::Unserved),
+        other => {
+            let unit = other.strip_prefix("candle.").and_then(channel::Unit::from_name).ok_or(Rejected::Unserved)?;
+            (Channel::Candle(unit), event.candle()?)
+        }
     };
     tick.ts_event = time(event.tms, "tms")?;
     tick.symbol = intern(symbols, Venue::Upbit, event.cd)?;
@@ -162,6 +171,19 @@ fn number(value: Number<'_>, name: &'static str) -> Result<Decimal, Rejected> {
 
 fn time(milliseconds: Option<i64>, name: &'static str) -> Result<i64, Rejected> {
     milliseconds.and_then(|ms| ms.checked_mul(NS_PER_MS)).ok_or(Rejected::Member(name))
+}
+
+/// Nanoseconds since the epoch of `yyyy-MM-ddTHH:mm:ss`, UTC; `None` for anything else.
+fn instant(text: &str) -> Option<i64> {
+    let (date, clock) = text.split_once('T')?;
+    let [h1, h2, b':', m1, m2, b':', s1, s2] = clock.as_bytes() else { return None };
+    let within = |digits: [&u8; 2], limit: i64| {
+        let [ten, one] = digits.map(|digit| i64::from(digit.wrapping_sub(b'0')));
+        (ten < 10 && one < 10 && ten * 10 + one < limit).then_some(ten * 10 + one)
+    };
+    let second = within([h1, h2], 24)? * 3_600 + within([m1, m2], 60)? * 60 + within([s1, s2], 60)?;
+    let day = i64::from(Date::parse(date.as_bytes())?.to_days());
+    day.checked_mul(NS_PER_DAY)?.checked_add(second * NS_PER_SECOND)
 }
 
 fn record(price: Number<'_>, date: Option<&str>, name: &'static str) -> Result<Record, Rejected> {
@@ -226,6 +248,18 @@ impl Event<'_> {
         }))
     }
 
+    fn candle(&self) -> Result<Kind, Rejected> {
+        Ok(Kind::Candle(Candle {
+            ts_open: self.cdttmu.and_then(instant).ok_or(Rejected::Member("cdttmu"))?,
+            open: number(self.op, "op")?,
+            high: number(self.hp, "hp")?,
+            low: number(self.lp, "lp")?,
+            close: number(self.tp, "tp")?,
+            volume: number(self.catv, "catv")?,
+            turnover: number(self.catp, "catp")?,
+        }))
+    }
+
     fn ticker(&self) -> Result<Kind, Rejected> {
         let state = match self.ms {
             Some("PREVIEW") => MarketState::Preview,
@@ -263,8 +297,8 @@ impl Event<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::venue::upbit::Format;
     use crate::venue::upbit::json::{StreamType, write_payload};
+    use crate::venue::upbit::{Edition, Format, Layout};
 
     const TICKER: &str = r#"{"ty":"ticker","cd":"KRW-BTC","op":1,"hp":2,"lp":1,"tp":2,"pcp":1,"atp":3.5,"c":"FALL","cp":1,"scp":-1,"cr":0.1,"scr":-0.1,"ab":"ASK","tv":0.5,"atv":7,"tdt":"20260921","ttm":"141320","ttms":1790000000104,"aav":3,"abv":4,"h52wp":9,"h52wdt":"2026-01-31","l52wp":1,"l52wdt":"2025-12-01","ms":"ACTIVE","its":false,"dd":{"year":2026,"month":12,"day":24},"mw":"CAUTION","tms":1790000000105,"atp24h":8,"atv24h":9,"st":"REALTIME"}"#;
 
@@ -277,7 +311,9 @@ mod tests {
     fn a_market_that_leaves_says_when_and_only_days_that_exist_are_taken() {
         let mut out = Vec::new();
         let tick = read(TICKER).unwrap();
-        assert!(write_payload(&tick, &[], "KRW-BTC", Format::Simple, StreamType::Realtime, &mut out));
+        let layout = Layout { format: Format::Simple, units: 30, grouping: None, edition: Edition::Recorded };
+        let scratch = &mut Vec::new();
+        assert!(write_payload(&tick, &[], "KRW-BTC", &layout, StreamType::Realtime, scratch, &mut out));
         assert_eq!(String::from_utf8(out).unwrap(), TICKER);
         for (year, month, day) in [(2026, 2, 29), (2026, 13, 1), (2026, 0, 1), (2026, 1, 0), (i32::MAX, 1, 1)] {
             let date = format!(r#"{{"year":{year},"month":{month},"day":{day}}}"#);

@@ -50,6 +50,10 @@ pub(super) struct Keys {
     pub mw: &'static str,
     pub atp24h: &'static str,
     pub atv24h: &'static str,
+    pub cdttmu: &'static str,
+    pub cdttmk: &'static str,
+    pub catv: &'static str,
+    pub catp: &'static str,
 }
 
 /// The keys of SIMPLE.
@@ -101,6 +105,10 @@ pub(super) const SHORT: Keys = Keys {
     mw: ",\"mw\":",
     atp24h: ",\"atp24h\":",
     atv24h: ",\"atv24h\":",
+    cdttmu: "\",\"cdttmu\":\"",
+    cdttmk: "\",\"cdttmk\":\"",
+    catv: ",\"catv\":",
+    catp: ",\"catp\":",
 };
 
 /// The keys of DEFAULT.
@@ -152,4 +160,8 @@ pub(super) const LONG: Keys = Keys {
     mw: ",\"market_warning\":",
     atp24h: ",\"acc_trade_price_24h\":",
     atv24h: ",\"acc_trade_volume_24h\":",
+    cdttmu: "\",\"candle_date_time_utc\":\"",
+    cdttmk: "\",\"candle_date_time_kst\":\"",
+    catv: ",\"candle_acc_trade_volume\":",
+    catp: ",\"candle_acc_trade_price\":",
 };

@@ -1,15 +1,16 @@
 //! Upbit: requests by type and code, events in JSON with long or short keys.
 //!
-//! Numbers are JSON numbers, spelled in several ways; a tape's spelling is kept. Members that Upbit added since a tape
-//! was recorded (`lv` in order books, the best levels in trades) are written where the tape has them.
+//! Numbers are JSON numbers, spelled as [`spelling`] says. Upbit has changed what it sends over the years; clients of
+//! today are served what it sends today, whatever year a tape is from, or exactly what was recorded: [`Edition`].
 
 pub mod decode;
+pub mod grouping;
 pub mod json;
 mod keys;
 pub mod request;
+mod spelling;
 
-use crate::market::decimal::Decimal;
-use crate::market::quotient::rounded;
+use crate::venue::upbit::grouping::Grouping;
 
 /// How a connection's frames look; each request chooses it anew, for the whole connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -23,6 +24,34 @@ pub enum Format {
     JsonList,
     /// Short keys, each event in an array.
     SimpleList,
+}
+
+/// Whether recordings are served as the exchange would send them today.
+///
+/// What has changed since the first recordings (2021): order books have 30 units instead of 15, or as many as were
+/// asked for, and end with their `level` (2024-01); trades show the best levels (2024-11) and write the whole time of a
+/// full minute, `18:17:00` instead of `18:17`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Edition {
+    /// As today: members that a recording lacks are there, null where nobody knows them, order books are filled up with
+    /// empty units, and numbers are spelled as today.
+    #[default]
+    Today,
+    /// Exactly as recorded: members that a recording lacks are left out, and all spellings are its own.
+    Recorded,
+}
+
+/// How the frames of a stream look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Layout {
+    /// Long or short keys, lists or not.
+    pub format: Format,
+    /// Pairs of levels in order books.
+    pub units: u8,
+    /// The step to which prices in order books are merged; `None` for the exchange's own.
+    pub grouping: Option<Grouping>,
+    /// As recorded or as today; books with merged prices are always those of today, as they are in no recording.
+    pub edition: Edition,
 }
 
 impl Format {
@@ -46,9 +75,4 @@ impl Format {
     pub fn is_list(self) -> bool {
         matches!(self, Format::JsonList | Format::SimpleList)
     }
-}
-
-/// A number of another venue as Upbit writes it: without zeros at its end.
-pub fn number(number: Decimal) -> Decimal {
-    rounded(number, number.places_needed()).unwrap_or(number)
 }

@@ -6,7 +6,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::market::channel::Channel;
+use crate::market::channel::{Channel, Unit};
+use crate::market::decimal::Decimal;
 use crate::venue::upbit::Format;
 
 /// A request that can be carried out.
@@ -34,16 +35,16 @@ pub enum Body {
 pub struct Subscription {
     /// The type as the client spelled it: `ticker`, `trade`, `orderbook`, `candle.1m`.
     pub kind: String,
-    /// The channel that serves it; `None` for a type that exists but has no data here.
-    pub channel: Option<Channel>,
+    /// The channel that serves it.
+    pub channel: Channel,
     /// Markets as the client spelled them, `KRW-BTC` or `KRW-BTC.15`.
     pub codes: Vec<String>,
     /// The newest value, then nothing.
     pub only_snapshot: bool,
     /// No newest value.
     pub only_realtime: bool,
-    /// The step prices are grouped by, 0 for none; order books only.
-    pub grouping: u64,
+    /// The step to which prices are merged, 0 for none; order books only. No market may have it.
+    pub level: Decimal,
 }
 
 /// What is wrong with a request; the client is told, then the connection is closed with 1000.
@@ -141,15 +142,13 @@ impl Subscription {
         let unsupported = || Refusal::new("INVALID_PARAM", format!("type {kind} is not supported"));
         let name = kind.as_str().ok_or_else(unsupported)?;
         let channel = match name {
-            "ticker" => Some(Channel::DayTicker),
-            "trade" => Some(Channel::Trade),
-            "orderbook" => Some(Channel::Orderbook),
-            "candle.1s" | "candle.1m" | "candle.3m" | "candle.5m" | "candle.10m" | "candle.15m" | "candle.30m"
-            | "candle.60m" | "candle.240m" => None,
+            "ticker" => Channel::DayTicker,
+            "trade" => Channel::Trade,
+            "orderbook" => Channel::Orderbook,
             "myOrder" | "myAsset" => {
                 return Err(Refusal::new("INVALID_AUTH", format!("type {name} needs the private socket")));
             }
-            _ => return Err(unsupported()),
+            _ => Channel::Candle(name.strip_prefix("candle.").and_then(Unit::from_name).ok_or_else(unsupported)?),
         };
         let codes = object.get("codes").ok_or_else(|| Refusal::new("NO_CODES", "codes is missing"))?;
         if codes.as_array().is_some_and(Vec::is_empty) {
@@ -159,8 +158,8 @@ impl Subscription {
             .map_err(|error| Refusal::new("WRONG_FORMAT", format!("codes: {error}")))?;
         let only_snapshot = flag(object, "is_only_snapshot", "isOnlySnapshot")?;
         let only_realtime = flag(object, "is_only_realtime", "isOnlyRealtime")? && !only_snapshot;
-        let grouping = grouping(object)?;
-        Ok(Subscription { kind: name.to_owned(), channel, codes, only_snapshot, only_realtime, grouping })
+        let level = level(object)?;
+        Ok(Subscription { kind: name.to_owned(), channel, codes, only_snapshot, only_realtime, level })
     }
 }
 
@@ -174,17 +173,16 @@ fn flag(object: &Map<String, Value>, name: &str, alias: &str) -> Result<bool, Re
     }
 }
 
-/// The grouping asked for: 0 for none, any other number for some; only whether there is one matters so far.
-fn grouping(object: &Map<String, Value>) -> Result<u64, Refusal> {
+/// The `level` asked for, a number in either type; 0 where there is none.
+fn level(object: &Map<String, Value>) -> Result<Decimal, Refusal> {
     let malformed = || Refusal::new("WRONG_FORMAT", "level is a number");
     let text = match object.get("level") {
-        None => return Ok(0),
+        None => return Ok(Decimal::ZERO),
         Some(Value::Number(number)) => number.to_string(),
         Some(Value::String(text)) => text.clone(),
         Some(_) => return Err(malformed()),
     };
-    let number = crate::market::decimal::Decimal::parse(text.as_bytes()).map_err(|_| malformed())?;
-    Ok(u64::from(!number.is_zero()))
+    Decimal::parse(text.as_bytes()).map_err(|_| malformed())
 }
 
 #[cfg(test)]
@@ -207,7 +205,7 @@ mod tests {
             let request = Request::parse(text.as_bytes()).unwrap();
             assert_eq!((request.ticket.as_str(), request.format), ("a", Format::Simple));
             assert!(
-                matches!(&request.body, Body::Subscribe(types) if types.len() == 1 && types[0].channel == Some(Channel::Trade))
+                matches!(&request.body, Body::Subscribe(types) if types.len() == 1 && types[0].channel == Channel::Trade)
             );
         }
         let request = Request::parse(format!(r#"[{{"ticket":"a"}},{trade},{trade}]"#).as_bytes()).unwrap();
@@ -220,6 +218,18 @@ mod tests {
             let text = format!(r#"[{{"ticket":"a"}},{{"type":"ticker","codes":["A-B"],{flag}}}]"#);
             let Body::Subscribe(types) = Request::parse(text.as_bytes()).unwrap().body else { panic!() };
             assert!(types[0].only_realtime && !types[0].only_snapshot);
+        }
+    }
+
+    #[test]
+    fn types_are_channels_and_levels_are_numbers_in_either_type() {
+        for (kind, channel) in [("orderbook", Channel::Orderbook), ("candle.1s", Channel::Candle(Unit::S1))] {
+            for (level, expected) in [("10000", "10000"), ("\"1e4\"", "10000"), ("0.1", "0.1"), ("0", "0")] {
+                let text = format!(r#"[{{"ticket":"a"}},{{"type":"{kind}","codes":["A-B"],"level":{level}}}]"#);
+                let Body::Subscribe(types) = Request::parse(text.as_bytes()).unwrap().body else { panic!() };
+                assert_eq!(types[0].channel, channel);
+                assert_eq!(types[0].level, Decimal::parse(expected.as_bytes()).unwrap());
+            }
         }
     }
 
@@ -241,6 +251,8 @@ mod tests {
             (r#"[{"ticket":"a"},{"type":"ticker","codes":["A"]},{"format":"X"}]"#, "INVALID_PARAM"),
             (r#"[{"ticket":"a"},{"type":"ticker","codes":[1]}]"#, "WRONG_FORMAT"),
             (r#"[{"ticket":"a"},{"type":"ticker","codes":["A"],"isOnlyRealtime":3}]"#, "WRONG_FORMAT"),
+            (r#"[{"ticket":"a"},{"type":"orderbook","codes":["A"],"level":"x"}]"#, "WRONG_FORMAT"),
+            (r#"[{"ticket":"a"},{"type":"orderbook","codes":["A"],"level":[]}]"#, "WRONG_FORMAT"),
             (r#"[{"ticket":"a"},{"type":"myOrder"}]"#, "INVALID_AUTH"),
             (r#"[{"ticket":"a"},{"method":"X"}]"#, "INVALID_PARAM"),
         ] {
