@@ -43,7 +43,8 @@ fn serve(lines: &[(i64, String)], flags: &[&str]) -> (tempfile::TempDir, Server)
     let path = tape(&folder, "tape.jsonl", lines);
     let mut all = vec!["--feed", &path, "--exit-at-end"];
     all.extend(flags);
-    for default in [["--speed", "max"], ["--wait-for-clients", "1"]] {
+    // These clients answer no pings, and a busy machine may be slow.
+    for default in [["--speed", "max"], ["--wait-for-clients", "1"], ["--ping-interval", "0s"]] {
         if !flags.contains(&default[0]) {
             all.extend(default);
         }

@@ -178,7 +178,17 @@ fn stall(stream: &str, flags: &[&str], count: i64, line: impl Fn(i64) -> String)
     let folder = tempfile::tempdir().unwrap();
     let lines: Vec<_> = (0..count).map(|n| (1_700_000_000_000_000_000 + n * 20_000, line(n))).collect();
     let path = tape(&folder, "stall.jsonl", &lines);
-    let mut all = vec!["--feed", &path, "--wait-for-clients", "1", "--exit-at-end", "--stall-limit", "60s"];
+    let mut all = vec![
+        "--feed",
+        &path,
+        "--wait-for-clients",
+        "1",
+        "--exit-at-end",
+        "--stall-limit",
+        "60s",
+        "--ping-interval",
+        "0s",
+    ];
     all.extend(flags);
     let server = Server::start(&all);
     let mut client = open(&server, &format!("/sbe/ws/{stream}"));
