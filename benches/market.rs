@@ -3,8 +3,14 @@
 //! `engine_on_tick` hands the ticks of a pass over the built-in tape to an engine whose books are whole, a pass per
 //! iteration; from pass to pass the seam moves ids and times outside of the timed part, so that changes keep following
 //! one another. `depth` are the changes every 100 ms of nine books that begin with some 400 levels, 5.1 levels a tick
-//! in the mean; `trade` are ticks the engine has no use for; `tape` is everything in its order, where the changes every
-//! second come after what they repeat, and are skipped.
+//! in the mean; `trade` are Binance's trades; `tape` is everything in its order, where the changes every second come
+//! after what they repeat, and are skipped. Nothing that could be derived is wanted.
+//!
+//! `engine_derive` is the same for an engine that derives all it can, with the channels wanted that the name says, and
+//! the time shown is that of one tick. What is kept does not depend on what is wanted, so `trade_for_nothing` and
+//! `depth_for_nothing` are what candles, windows and books cost to keep, and the others add what it costs to tell them,
+//! at their boundaries or at once. For each the ticks it publishes and the allocations it makes are printed, both per
+//! tick taken in, counted over passes after the first ten.
 //!
 //! `seam_place` copies a tick out of a table of 1,024 and moves it, as the ingest loop does, on the first pass (which
 //! takes note of ids) and on a later one (which adds to them); `copy` is the copy alone.
@@ -15,6 +21,7 @@
 //! What would mislead: ticks are read from a table of some megabytes here, while the ingest loop has just decoded them
 //! into its cache; a book as small as a fixture's; and a pass in which changes are old, which is the cheap way out.
 
+mod heap;
 mod tape;
 
 use std::hint::black_box;
@@ -23,9 +30,13 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tape::{Event, Recording};
 use tapecast::market::channel::{Channel, Pace};
-use tapecast::market::engine::Engine;
+use tapecast::market::engine::{Derive, Engine};
 use tapecast::market::seam::Seam;
+use tapecast::market::symbol::Venue;
 use tapecast::market::tick::{Kind, Level, Tick};
+
+#[global_allocator]
+static ALLOCATOR: heap::Counting = heap::Counting;
 
 /// Which ticks of the tape an engine sees.
 type Wanted = fn(&Event) -> bool;
@@ -43,8 +54,8 @@ struct Replay<'a> {
 
 impl<'a> Replay<'a> {
     /// Plays the first pass: all snapshots of the tape find their books.
-    fn start(tape: &'a Recording, wanted: Wanted) -> Self {
-        let (mut engine, mut seam) = (Engine::default(), Seam::default());
+    fn start(tape: &'a Recording, wanted: Wanted, mut engine: Engine) -> Self {
+        let mut seam = Seam::default();
         let mut snapshots = tape.snapshots.iter().peekable();
         for (at, event) in tape.events.iter().enumerate() {
             while let Some((_, snapshot)) = snapshots.next_if(|(before, _)| *before <= at) {
@@ -79,8 +90,40 @@ impl<'a> Replay<'a> {
 
     fn pass(&mut self) {
         for (tick, levels) in &self.ticks {
-            self.engine.on_tick(tick, levels, &mut |_, _| {});
+            self.engine.on_tick(tick, levels, &mut |tick, _| {
+                black_box(tick);
+            });
         }
+    }
+
+    /// Plays passes; how long they took without what lies between them.
+    fn passes(&mut self, count: usize) -> Duration {
+        let mut elapsed = Duration::ZERO;
+        for _ in 0..count {
+            let applied = self.engine.counts().books.changes_applied;
+            let start = Instant::now();
+            self.pass();
+            elapsed += start.elapsed();
+            self.check(applied);
+            self.prepare();
+        }
+        elapsed
+    }
+
+    /// What a pass publishes of derived ticks and how often it allocates, per tick, once the first passes are over.
+    fn per_tick(&mut self) -> (f64, f64) {
+        const PASSES: usize = 10;
+        self.passes(if tape::is_test() { 1 } else { PASSES });
+        let (mut derived, mut allocations) = (0, 0);
+        for _ in 0..PASSES {
+            let before = (self.engine.counts().ticks_derived, heap::allocations());
+            self.pass();
+            derived += self.engine.counts().ticks_derived - before.0;
+            allocations += heap::allocations() - before.1;
+            self.prepare();
+        }
+        let ticks = (PASSES * self.ticks.len()) as f64;
+        (derived as f64 / ticks, allocations as f64 / ticks)
     }
 
     /// Whether the pass that was played left whole books at its last changes.
@@ -98,28 +141,58 @@ impl<'a> Replay<'a> {
 
 fn engine(criterion: &mut Criterion) {
     let tape = Recording::demo();
-    let selections: [(&str, Wanted); 3] = [
-        ("depth", |event| event.tick.channel == Channel::Depth(Pace::Ms100)),
-        ("trade", |event| matches!(event.tick.kind, Kind::Trade(_))),
-        ("tape", |_| true),
-    ];
+    let selections: [(&str, Wanted); 3] = [("depth", is_change), ("trade", is_trade), ("tape", |_| true)];
     let mut group = criterion.benchmark_group("engine_on_tick");
     for (name, wanted) in selections {
-        let mut replay = Replay::start(&tape, wanted);
+        let mut replay = Replay::start(&tape, wanted, Engine::default());
         let elements = replay.ticks.len() as u64;
         group.throughput(Throughput::Elements(elements));
         group.bench_function(name, |bencher| {
-            bencher.iter_custom(|iterations| {
-                let mut elapsed = Duration::ZERO;
-                for _ in 0..iterations {
-                    let applied = replay.engine.counts().books.changes_applied;
-                    let start = Instant::now();
-                    replay.pass();
-                    elapsed += start.elapsed();
-                    replay.check(applied);
-                    replay.prepare();
-                }
-                elapsed
+            bencher.iter_custom(|iterations| replay.passes(iterations as usize));
+        });
+    }
+    group.finish();
+}
+
+fn is_trade(event: &Event) -> bool {
+    event.venue == Venue::Binance && matches!(event.tick.kind, Kind::Trade(_))
+}
+
+fn is_change(event: &Event) -> bool {
+    event.tick.channel == Channel::Depth(Pace::Ms100)
+}
+
+fn derive(criterion: &mut Criterion) {
+    let tape = Recording::demo();
+    let selections: [(&str, Wanted, fn(Channel) -> bool); 12] = [
+        ("trade_for_nothing", is_trade, |_| false),
+        ("trade_for_agg_trade", is_trade, |channel| channel == Channel::AggTrade),
+        ("trade_for_klines", is_trade, |channel| matches!(channel, Channel::Kline(..))),
+        ("trade_for_24h", is_trade, |channel| matches!(channel, Channel::Ticker | Channel::MiniTicker)),
+        ("trade_for_windows", is_trade, |channel| matches!(channel, Channel::WindowTicker(_))),
+        ("trade_for_avg_price", is_trade, |channel| channel == Channel::AvgPrice),
+        ("trade_for_all", is_trade, |_| true),
+        ("depth_for_nothing", is_change, |_| false),
+        ("depth_for_book_ticker", is_change, |channel| channel == Channel::BookTicker),
+        ("depth_for_partial_depth", is_change, |channel| matches!(channel, Channel::PartialDepth(..))),
+        ("depth_for_depth_1s", is_change, |channel| channel == Channel::Depth(Pace::Ms1000)),
+        ("depth_for_all", is_change, |_| true),
+    ];
+    let mut group = criterion.benchmark_group("engine_derive");
+    for (name, taken, is_wanted) in selections {
+        let engine = Engine::new(Derive::Always);
+        let channels = tape::derived_channels().into_iter().filter(|channel| is_wanted(*channel));
+        channels.for_each(|channel| engine.interest().set_everywhere(channel));
+        let mut replay = Replay::start(&tape, taken, engine);
+        let (derived, allocations) = replay.per_tick();
+        println!("engine_derive/{name}: {derived:.3} derived ticks and {allocations:.4} allocations a tick");
+        assert!(derived > 0.0 || name.ends_with("nothing"), "{name} derives nothing");
+        group.throughput(Throughput::Elements(1));
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|ticks| {
+                let of_pass = replay.ticks.len();
+                let passes = (ticks as usize).div_ceil(of_pass);
+                replay.passes(passes).mul_f64(ticks as f64 / (passes * of_pass) as f64)
             });
         });
     }
@@ -178,6 +251,6 @@ fn seam(criterion: &mut Criterion) {
 criterion_group! {
     name = market;
     config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2));
-    targets = engine, seam
+    targets = engine, derive, seam
 }
 criterion_main!(market);

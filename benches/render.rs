@@ -1,14 +1,16 @@
-//! From a tick to a frame: what each kind costs in each form that clients get it in.
+//! From a tick to a frame: what each kind of stream costs in each form that clients get it in.
 //!
 //! A frame is rendered once per core for each stream and form that somebody there wants, however many want it; so this
-//! is a cost per tick, not per client. Each iteration renders up to 256 ticks of a kind of the built-in tape into the
-//! same buffer, header of the frame included. Forms: `bare` and `wrapped` are Binance's JSON, without and with the
-//! wrapper of a combined stream, `sbe` its binary encoding; `default` and `simple` are Upbit's, with long and short
-//! keys. Upbit's order books are rendered with all 30 pairs of levels; `binance_depth_large` has 50 levels and more.
+//! is a cost per tick, not per client. The time shown is that of one frame, header included, rendered into a buffer
+//! that is used again, in the mean over up to 256 ticks of a kind. Kinds that begin with `binance` or `upbit` are ticks
+//! of the built-in tape, those that begin with `derived` are made of them by the market engine, and `array` are the
+//! arrays of all symbols, of which the built-in tape has nine. Forms: `bare` and `wrapped` are Binance's JSON, without
+//! and with the wrapper of a combined stream, `sbe` its binary encoding; `default` and `simple` are Upbit's, with long
+//! and short keys. Upbit's order books are rendered with all 30 pairs of levels; `binance_depth_small` has 4 levels at
+//! most, `binance_depth_large` 50 and more.
 //!
-//! Before anything is timed, all ticks of the tape are rendered in all these forms twice, and the second time must not
-//! allocate. The form that the tape has must give the very bytes of the tape. Every iteration checks how many bytes
-//! came out.
+//! Before a kind is timed, all its ticks are rendered twice, and the second time must not allocate. The form that the
+//! tape has must give the very bytes of the tape. Every pass checks how many bytes came out.
 //!
 //! What would mislead: a tick over and over, which a branch predictor learns by heart; and a buffer that grows inside
 //! of the timed part.
@@ -17,61 +19,102 @@ mod heap;
 mod tape;
 
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use tape::{Event, KINDS, POOL, Recording};
 use tapecast::fanout::Form;
 use tapecast::fanout::frame::Frame;
-use tapecast::market::symbol::{Symbol, Symbols, Venue};
-use tapecast::venue::binance::TimeUnit;
+use tapecast::market::channel::{Channel, Levels, Pace, Window};
+use tapecast::market::symbol::{Symbols, Venue};
+use tapecast::venue::binance::{TimeUnit, stream};
 use tapecast::venue::upbit::{Edition, Format, Layout, json::StreamType};
 
 #[global_allocator]
 static ALLOCATOR: heap::Counting = heap::Counting;
 
-/// A tick with the form it is rendered in.
+/// The forms of ticks of each venue; the first is the one that the tape has.
+const BINANCE: [&str; 3] = ["wrapped", "bare", "sbe"];
+const UPBIT: [&str; 2] = ["simple", "default"];
+
+/// Kinds that only the engine makes, or whose numbers it spells otherwise than a feed.
+const DERIVED: [(&str, fn(Channel) -> bool); 13] = [
+    ("derived_agg_trade", |channel| channel == Channel::AggTrade),
+    ("derived_book_ticker", |channel| channel == Channel::BookTicker),
+    ("derived_depth_1s", |channel| channel == Channel::Depth(Pace::Ms1000)),
+    ("derived_partial_depth_5", |channel| channel == Channel::PartialDepth(Levels::L5, Pace::Ms100)),
+    ("derived_partial_depth_10", |channel| channel == Channel::PartialDepth(Levels::L10, Pace::Ms100)),
+    ("derived_partial_depth_20", |channel| channel == Channel::PartialDepth(Levels::L20, Pace::Ms100)),
+    ("derived_kline", |channel| matches!(channel, Channel::Kline(..))),
+    ("derived_ticker", |channel| channel == Channel::Ticker),
+    ("derived_mini_ticker", |channel| channel == Channel::MiniTicker),
+    ("derived_ticker_1h", |channel| channel == Channel::WindowTicker(Window::H1)),
+    ("derived_ticker_4h", |channel| channel == Channel::WindowTicker(Window::H4)),
+    ("derived_ticker_1d", |channel| channel == Channel::WindowTicker(Window::D1)),
+    ("derived_avg_price", |channel| channel == Channel::AvgPrice),
+];
+
+/// The arrays of all symbols.
+const ARRAYS: [(&str, Channel); 5] = [
+    ("!ticker@arr", Channel::Ticker),
+    ("!miniTicker@arr", Channel::MiniTicker),
+    ("!ticker_1h@arr", Channel::WindowTicker(Window::H1)),
+    ("!ticker_4h@arr", Channel::WindowTicker(Window::H4)),
+    ("!ticker_1d@arr", Channel::WindowTicker(Window::D1)),
+];
+
+/// What is rendered into one frame: a tick, or those of an array.
 struct Job<'a> {
-    event: &'a Event,
+    events: Vec<&'a Event>,
+    is_array: bool,
     form: Form,
-    symbol: &'a Symbol,
+    symbols: &'a Symbols,
 }
 
 impl<'a> Job<'a> {
     fn new(event: &'a Event, form_name: &str, symbols: &'a Symbols) -> Job<'a> {
-        let unit = TimeUnit::Milliseconds;
-        let form = match form_name {
-            "bare" => Form::Binance { unit, wrapper: None },
-            "wrapped" => Form::Binance { unit, wrapper: Some(stream_name(&event.raw)) },
-            "sbe" => Form::BinanceSbe,
-            "default" => upbit_form(Format::Default),
-            _ => upbit_form(Format::Simple),
-        };
-        Job { event, form, symbol: symbols.get(event.tick.symbol) }
+        let mut name = String::new();
+        stream::write_name(symbols.get(event.tick.symbol).name.as_str(), event.tick.channel, &mut name);
+        Job { events: vec![event], is_array: false, form: form(form_name, &name), symbols }
+    }
+
+    fn array(events: Vec<&'a Event>, form_name: &str, name: &str, symbols: &'a Symbols) -> Job<'a> {
+        Job { events, is_array: true, form: form(form_name, name), symbols }
     }
 
     /// The frame's length; 0 if the form has no words for the tick's kind.
     fn render(&self, frame: &mut Frame) -> usize {
-        let Event { tick, levels, .. } = self.event;
-        if frame.render(&self.form, tick, levels, self.symbol, StreamType::Realtime) { frame.bytes().len() } else { 0 }
+        let is_rendered = if self.is_array {
+            let ticks = self.events.iter().map(|event| (&event.tick, self.symbols.get(event.tick.symbol)));
+            frame.render_list(&self.form, &mut ticks.peekable())
+        } else {
+            let Event { tick, levels, .. } = self.events[0];
+            frame.render(&self.form, tick, levels, self.symbols.get(tick.symbol), StreamType::Realtime)
+        };
+        if is_rendered { frame.bytes().len() } else { 0 }
     }
 }
 
-fn upbit_form(format: Format) -> Form {
+fn form(name: &str, stream: &str) -> Form {
+    let unit = TimeUnit::Milliseconds;
+    match name {
+        "bare" => Form::Binance { unit, wrapper: None },
+        "wrapped" => Form::Binance { unit, wrapper: Some(Rc::from(stream)) },
+        "sbe" => Form::BinanceSbe,
+        "default" => upbit(Format::Default),
+        _ => upbit(Format::Simple),
+    }
+}
+
+fn upbit(format: Format) -> Form {
     Form::Upbit { layout: Layout { format, units: 30, grouping: None, edition: Edition::Today } }
 }
 
-/// The stream's name in a message that stands in the wrapper of a combined stream.
-fn stream_name(raw: &[u8]) -> Rc<str> {
-    let name = raw.strip_prefix(b"{\"stream\":\"").and_then(|rest| rest.split(|&b| b == b'"').next());
-    Rc::from(std::str::from_utf8(name.expect("a wrapper")).expect("a tape is UTF-8"))
-}
-
-/// A venue's forms; the first is the one that the tape has.
 fn forms(venue: Venue) -> &'static [&'static str] {
     match venue {
-        Venue::Binance => &["wrapped", "bare", "sbe"],
-        Venue::Upbit => &["simple", "default"],
+        Venue::Binance => &BINANCE,
+        Venue::Upbit => &UPBIT,
     }
 }
 
@@ -79,41 +122,67 @@ fn render_all(jobs: &[Job<'_>], frame: &mut Frame) -> usize {
     jobs.iter().map(|job| job.render(frame)).sum()
 }
 
-/// No frame allocates once the buffer has grown, and the recorded form gives the recorded bytes.
-fn check_all(tape: &Recording) {
+/// The form that the tape has gives the bytes of the tape.
+fn check_recorded(tape: &Recording) {
     let mut frame = Frame::default();
-    for form in ["wrapped", "bare", "sbe", "simple", "default"] {
-        let events = tape.events.iter().filter(|event| forms(event.venue).contains(&form));
-        let jobs: Vec<Job> = events.map(|event| Job::new(event, form, &tape.symbols)).collect();
-        let bytes = render_all(&jobs, &mut frame);
-        let before = heap::allocations();
-        assert_eq!(render_all(&jobs, &mut frame), bytes);
-        assert_eq!(heap::allocations() - before, 0, "allocations in {} frames", jobs.len());
-        let is_recorded = |job: &&Job| form == forms(job.event.venue)[0];
-        for job in jobs.iter().filter(is_recorded) {
-            assert!(job.render(&mut frame) > 0);
-            assert!(frame.bytes().ends_with(&job.event.raw), "the bytes that were recorded");
-        }
+    for event in tape.events.iter().filter(|event| !event.is_on_full_minute()) {
+        let job = Job::new(event, forms(event.venue)[0], &tape.symbols);
+        assert!(job.render(&mut frame) > 0);
+        assert!(frame.bytes().ends_with(&event.raw), "the bytes that were recorded");
     }
+}
+
+/// Times the jobs of one kind and form, if the form has words for the kind.
+fn measure(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, jobs: &[Job<'_>]) {
+    assert!(!jobs.is_empty(), "the tape gives no {name}");
+    let mut frame = Frame::default();
+    let bytes = render_all(jobs, &mut frame);
+    if bytes == 0 {
+        return;
+    }
+    let before = heap::allocations();
+    assert_eq!(render_all(jobs, &mut frame), bytes);
+    assert_eq!(heap::allocations() - before, 0, "{name}: allocations in {} frames", jobs.len());
+    group.throughput(Throughput::Bytes((bytes / jobs.len()) as u64));
+    group.bench_function(name, |bencher| {
+        bencher.iter_custom(|frames| {
+            let (passes, rest) = (frames as usize / jobs.len(), frames as usize % jobs.len());
+            let start = Instant::now();
+            for _ in 0..passes {
+                assert_eq!(render_all(jobs, &mut frame), bytes);
+            }
+            render_all(&jobs[..rest], &mut frame);
+            start.elapsed()
+        });
+    });
 }
 
 fn frames(criterion: &mut Criterion) {
     let tape = Recording::demo();
-    check_all(&tape);
-    let mut frame = Frame::default();
-    let mut group = criterion.benchmark_group("render_throughput");
+    check_recorded(&tape);
+    let derived = tape.derived();
+    let mut group = criterion.benchmark_group("render");
     for kind in KINDS {
         let events = tape.of_kind(kind, POOL);
-        for &form in forms(events[0].venue) {
+        for form in forms(events[0].venue) {
             let jobs: Vec<Job> = events.iter().map(|event| Job::new(event, form, &tape.symbols)).collect();
-            let bytes = render_all(&jobs, &mut frame);
-            if bytes == 0 {
-                continue;
-            }
-            group.throughput(Throughput::ElementsAndBytes { elements: jobs.len() as u64, bytes: bytes as u64 });
-            group.bench_function(format!("{kind}_{form}"), |bencher| {
-                bencher.iter(|| assert_eq!(render_all(&jobs, &mut frame), bytes));
-            });
+            measure(&mut group, &format!("{kind}_{form}"), &jobs);
+        }
+    }
+    for (kind, is_of_kind) in DERIVED {
+        let events: Vec<&Event> = derived.iter().filter(|event| is_of_kind(event.tick.channel)).take(POOL).collect();
+        for form in BINANCE {
+            let jobs: Vec<Job> = events.iter().map(|event| Job::new(event, form, &tape.symbols)).collect();
+            measure(&mut group, &format!("{kind}_{form}"), &jobs);
+        }
+    }
+    for (name, channel) in ARRAYS {
+        let events: Vec<&Event> = derived.iter().filter(|event| event.tick.channel == channel).collect();
+        let seconds: Vec<_> = events.chunk_by(|a, b| a.tick.ts_event == b.tick.ts_event).take(POOL).collect();
+        for form in &BINANCE[..2] {
+            let jobs: Vec<Job> =
+                seconds.iter().map(|second| Job::array(second.to_vec(), form, name, &tape.symbols)).collect();
+            measure(&mut group, &format!("array_{name}_{form}"), &jobs);
         }
     }
     group.finish();
@@ -121,7 +190,7 @@ fn frames(criterion: &mut Criterion) {
 
 criterion_group! {
     name = render;
-    config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2));
+    config = Criterion::default().warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(1));
     targets = frames
 }
 criterion_main!(render);

@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use tapecast::feed::builtin::DEMO;
 use tapecast::feed::merge::Merge;
 use tapecast::feed::tape::Source;
-use tapecast::market::channel::{Channel, Pace};
+use tapecast::market::channel::{Channel, Interval, Levels, Pace, Window, Zone};
+use tapecast::market::engine::{Derive, Engine};
 use tapecast::market::snapshot::Snapshot;
 use tapecast::market::symbol::{Symbols, Venue};
 use tapecast::market::tick::{Level, Tick};
@@ -62,12 +63,50 @@ impl Recording {
         Self::read(DEMO, usize::MAX)
     }
 
+    /// What the market engine makes of Binance's messages if everything that can be derived is, and is wanted: of each
+    /// channel the first 1,024 ticks, in order.
+    pub fn derived(&self) -> Vec<Event> {
+        const MOST: usize = 1_024;
+        let mut engine = Engine::new(Derive::Always);
+        derived_channels().into_iter().for_each(|channel| engine.interest().set_everywhere(channel));
+        let (mut events, mut counts) = (Vec::new(), [0; Channel::COUNT]);
+        let mut snapshots = self.snapshots.iter().peekable();
+        for (at, event) in self.events.iter().enumerate().filter(|(_, event)| event.venue == Venue::Binance) {
+            while let Some((_, snapshot)) = snapshots.next_if(|(before, _)| *before <= at) {
+                engine.on_snapshot(snapshot.clone());
+            }
+            engine.on_tick(&event.tick, &event.levels, &mut |tick, levels| {
+                let count = &mut counts[tick.channel.index()];
+                if derived_channels().contains(&tick.channel) && *count < MOST {
+                    *count += 1;
+                    let (ts_recv, venue, levels) = (event.ts_recv, event.venue, levels.to_vec());
+                    events.push(Event { ts_recv, venue, raw: Vec::new(), tick: *tick, levels });
+                }
+            });
+        }
+        events
+    }
+
     /// The first `most` events of a kind that [`KINDS`] names.
     pub fn of_kind(&self, kind: &str, most: usize) -> Vec<&Event> {
         let events: Vec<&Event> = self.events.iter().filter(|event| event.kind() == Some(kind)).take(most).collect();
         assert!(!events.is_empty(), "the tape holds no {kind}");
         events
     }
+}
+
+/// The channels that the market engine can derive.
+pub fn derived_channels() -> Vec<Channel> {
+    let mut channels = vec![Channel::AggTrade, Channel::BookTicker, Channel::Depth(Pace::Ms1000)];
+    channels.extend([Channel::Ticker, Channel::MiniTicker, Channel::AvgPrice]);
+    channels.extend(Window::ALL.map(Channel::WindowTicker));
+    for pace in [Pace::Ms100, Pace::Ms1000] {
+        channels.extend(Levels::ALL.map(|levels| Channel::PartialDepth(levels, pace)));
+    }
+    for zone in Zone::ALL {
+        channels.extend(Interval::ALL.map(|interval| Channel::Kline(interval, zone)));
+    }
+    channels
 }
 
 /// The kinds of messages that are measured one by one. A small change of a book has at most 4 levels (the built-in
