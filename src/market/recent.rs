@@ -51,7 +51,7 @@ pub struct RecentOf {
 impl Recent {
     /// Takes in a tick that is published.
     pub fn on_tick(&mut self, tick: &Tick) {
-        if matches!(tick.kind, Kind::Announce(_) | Kind::Second | Kind::End) {
+        if tick.restated || matches!(tick.kind, Kind::Announce(_) | Kind::Second | Kind::End) {
             return;
         }
         let index = tick.symbol.index();
