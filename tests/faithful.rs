@@ -18,9 +18,8 @@ const BINANCE: [&str; 5] = [
 
 const MAX: [&str; 5] = ["--speed", "max", "--wait-for-clients", "1", "--exit-at-end"];
 
-fn serve(path: &Path) -> Server {
-    let mut flags = vec!["--feed", path.to_str().expect("UTF-8")];
-    flags.extend(MAX);
+fn serve(path: &Path, more: &[&str]) -> Server {
+    let flags = [&["--feed", path.to_str().expect("UTF-8")], &MAX[..], more].concat();
     Server::start(&flags)
 }
 
@@ -32,7 +31,7 @@ fn binance_round_trip(path: &Path) -> usize {
     let streams: BTreeSet<&str> = events.iter().map(|event| event.split('"').nth(3).expect("a name")).collect();
     let streams: Vec<&str> = streams.into_iter().collect();
 
-    let mut server = serve(path);
+    let mut server = serve(path, &[]);
     let mut client = Client::open(&server, &format!("/stream?streams={}", streams.join("/")));
     for (number, event) in events.iter().enumerate() {
         let frame = client.next_event();
@@ -66,7 +65,7 @@ fn a_raw_connection_gets_the_payloads_without_the_wrapper() {
         .collect();
     let streams: BTreeSet<&str> = events.iter().map(|(name, _)| *name).collect();
     let streams: Vec<&str> = streams.into_iter().collect();
-    let mut server = serve(&path);
+    let mut server = serve(&path, &[]);
     let mut client = Client::open(&server, &format!("/ws/{}", streams.join("/")));
     for (_, payload) in &events {
         assert_eq!(client.next_event().text(), *payload);
@@ -85,7 +84,8 @@ fn the_recorded_upbit_file_comes_out_byte_for_byte_in_simple_format() {
     let codes: BTreeSet<String> = recorded.iter().map(code).collect();
     let codes = serde_json::to_string(&codes).unwrap();
 
-    let mut server = serve(&path);
+    // Otherwise trades from before these told them would carry the best levels.
+    let mut server = serve(&path, &["--derive", "never"]);
     let mut client = Client::open(&server, "/websocket/v1");
     client.say(&format!(
         r#"[{{"ticket":"t"}},{{"type":"trade","codes":{codes}}},{{"type":"orderbook","codes":{codes}}},{{"format":"SIMPLE"}}]"#
