@@ -1,43 +1,62 @@
 //! The market engine: one tick in, all ticks out, on the feed's clock.
 //!
-//! One [`Engine`] runs on the ingest thread. What it is given it passes on, and adds the streams that follow from it:
+//! One [`Engine`] runs on the ingest thread. What it is given it passes on, and adds the streams that follow from it,
+//! for every symbol and whichever venue's they are, so that clients of each venue can be served what only the other
+//! one's feed is there for:
 //!
 //! ```text
 //!  trades, or aggregate trades ──▶ klines of 16 lengths in 2 zones, tickers of 24 hours, of windows, average price
+//!                             ╰──▶ the day's ticker, candles that grow of 9 units
 //!  trades ───────────────────────▶ aggregate trades
-//!  depth every 100 ms ───────────▶ depth every second
-//!  depth and snapshots ──▶ book ─▶ best bid and ask, partial depth of 5, 10, 20 levels every 100 ms and every second
+//!  windows of a book ──────╮
+//!                          ├─ ▶ depth every 100 ms ──▶ depth every second
+//!  depth and snapshots ────┴▶ book ─▶ best bid and ask, partial depth of 5, 10, 20 levels every 100 ms and every second
+//!                                ╰──▶ windows of thirty levels every 100 ms
 //! ```
 //!
-//! Binance's streams only: a symbol announced as another venue's is passed on and not looked at. Depth every 100 ms
-//! cannot be made of depth every second.
+//! The upper row of what trades and books become is Binance's, the lower one Upbit's. A book is made of depth and a
+//! snapshot, or of the windows Upbit tells ([`books`](crate::market::books)); it is as deep as these. Depth every 100 ms
+//! cannot be made of depth every second, nor single trades of aggregate ones. A trade whose feed does not say how it
+//! compares with yesterday, or what the best levels were, is passed on with both as far as they are known, unless
+//! nothing is to be derived.
+//!
+//! Ids are those of the feed. Upbit's are no counters: a kline or an aggregate trade of its trades has the first and
+//! last of them, and how many there were is counted, not computed. What has no id is counted by one from 1: aggregate
+//! trades that are derived, and changes that follow from windows.
 //!
 //! # When
 //!
 //! A message first moves the market clock ([`MarketClock`]). If that reaches a boundary, what is timed is told, as it
 //! was before this message. Then comes the tick itself, then what it has caused. All of them carry its sequence.
 //! Timed ticks carry their boundary as event time, and each stream has at most one for a boundary, only where
-//! something has changed. After those of a whole second comes [`Kind::Second`].
+//! something has changed. Upbit's carry the time of what has changed last instead: a candle that of its last trade, a
+//! window that of the book's last change. After the timed ticks of a whole second comes [`Kind::Second`].
 //!
 //! # What is published
 //!
 //! [`Derive`] says which streams are derived, [`Interest`] which of them somebody wants. With [`Derive::Auto`] a
 //! channel that a feed carries itself for a symbol is never derived after its first native tick. Nor is it before
 //! [`NATIVE_GRACE_NS`] have passed since the symbol's first tick of the kind it would be derived from: time for the
-//! native stream to show itself, for the slowest speak every two seconds.
+//! native stream to show itself, for the slowest speak every two seconds. A channel that the symbol's venue does not
+//! have cannot show itself and is not waited for. A symbol that was not announced counts as Binance's.
 //!
 //! All state is kept as if everything were wanted, so the same messages give the same ticks whenever a stream is
 //! asked for. What is costly is left until it is asked for: levels are sorted, windows summed up only to be told.
 //!
+//! On a clock message, streams of channels that have snapshots and are newly wanted tell their state once, marked as
+//! [`Tick::restated`] ([`restating`](crate::market::restating)): those that are derived what follows from the feed so
+//! far, others the newest native tick. That changes nothing of what is told otherwise.
+//!
 //! # Limits
 //!
-//! A symbol's trades cost at most 11 MiB for its windows ([`window`](crate::market::window)) and 5 KiB for its candles;
-//! nothing before its first trade. Its changes of a second are bounded by
-//! [`merged_depth::LEVELS_MAX`](crate::market::merged_depth::LEVELS_MAX), its waiting ones as [`Books`] says. There
-//! are at most [`Symbols::COUNT_MAX`](crate::market::symbol::Symbols::COUNT_MAX) symbols.
+//! A symbol's trades cost at most 11 MiB for its windows ([`window`](crate::market::window)) and 9 KiB for its candles
+//! and its day, 2 KiB for ids that have no order; nothing before its first trade. Its changes of a second are bounded by
+//! [`merged_depth::LEVELS_MAX`](crate::market::merged_depth::LEVELS_MAX), its waiting ones as [`Books`] says. Beside the
+//! book there are 2 KiB for the window that was told last, where one is wanted, and at most 8 KiB for native ticks that
+//! may be told again. There are at most [`Symbols::COUNT_MAX`](crate::market::symbol::Symbols::COUNT_MAX) symbols.
 //!
-//! Known limitation: windows and the first candle hold what the feed has told; of trades before its beginning nothing
-//! is known.
+//! Known limitation: windows, days and the first candle hold what the feed has told; of trades before its beginning
+//! nothing is known.
 
 use std::sync::Arc;
 
