@@ -32,7 +32,7 @@ pub struct Grown {
     pub ts_last: i64,
 }
 
-/// The newest candles of one symbol in all units; 3.5 KiB.
+/// The newest candles of one symbol in all units; 4 KiB.
 #[derive(Debug)]
 pub struct Growing {
     units: [Series; Unit::ALL.len()],

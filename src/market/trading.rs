@@ -1,8 +1,8 @@
 //! What is kept of one symbol's trades, and what is told of them once a second.
 //!
-//! A trade costs two additions when it comes: to the sums of its second and of its day. On the next whole second these sums go into the
-//! candles and into the history of the day, and the streams whose numbers have changed are told: candles as
-//! [`candle`](crate::market::candle) says, windows as follows.
+//! A trade costs two additions when it comes: to the sums of its second and of its day. On the next whole second those
+//! of seconds go into the candles and into the history of the day, and the streams whose numbers have changed are told:
+//! candles as [`candle`](crate::market::candle) says, windows as follows.
 //!
 //! | stream | holds the trades `T` of | opens |
 //! |---|---|---|
