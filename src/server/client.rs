@@ -1,14 +1,12 @@
 //! A client as its core knows it: its socket, which one task reads and the writer writes, and its session.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Poll, ready};
 
-use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use crate::fanout::{OutletId, Sink};
@@ -27,6 +25,28 @@ impl Socket {
     /// Waits until it can be written to; false if it has failed.
     pub(crate) async fn writable(&self) -> bool {
         self.0.writable().await.is_ok()
+    }
+
+    /// Waits until something has come, and reads as much of it as `buffer` holds; 0 at the end of the connection.
+    /// `buffer` is only used when there is something to read, so many connections may share it.
+    pub(crate) async fn read(&self, buffer: &RefCell<Box<[u8]>>) -> io::Result<usize> {
+        poll_fn(|cx| {
+            loop {
+                // Unlike `readable` this lets others run after many reads that did not have to wait.
+                ready!(self.0.poll_read_ready(cx))?;
+                match self.0.try_read(&mut buffer.borrow_mut()) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    read => return Poll::Ready(read),
+                }
+            }
+        })
+        .await
+    }
+
+    /// Tells the client that nothing more will come.
+    pub(crate) fn finish(&self) {
+        // An error means that the connection has already ended.
+        let _ = socket2::SockRef::from(&*self.0).shutdown(std::net::Shutdown::Write);
     }
 
     /// Whether both are the same connection.
@@ -59,49 +79,4 @@ pub(crate) struct Client {
     pub(crate) has_subscribed: Cell<bool>,
     /// Whether the session has ended; its number may be another's by now.
     pub(crate) is_gone: Cell<bool>,
-}
-
-/// The reading side of a socket, beginning with what HTTP had read too much.
-pub(crate) struct ReadSide {
-    pub(crate) socket: Socket,
-    pub(crate) leftover: Bytes,
-}
-
-impl AsyncRead for ReadSide {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if !self.leftover.is_empty() {
-            let length = self.leftover.len().min(buffer.remaining());
-            buffer.put_slice(&self.leftover[..length]);
-            self.leftover.advance(length);
-            return Poll::Ready(Ok(()));
-        }
-        let stream = &self.socket.0;
-        loop {
-            ready!(stream.poll_read_ready(cx))?;
-            match stream.try_read(buffer.initialize_unfilled()) {
-                Ok(length) => {
-                    buffer.advance(length);
-                    return Poll::Ready(Ok(()));
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
-    }
-}
-
-/// The library asks for a stream that can be written to. It never writes: pongs and close frames go the way of all
-/// frames, behind the session's backlog.
-impl AsyncWrite for ReadSide {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
 }

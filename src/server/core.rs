@@ -16,12 +16,17 @@ use crate::server::Shared;
 use crate::server::client::{Client, Socket};
 use crate::session::{Effects, End};
 
+/// Bytes read from a socket at once: more than a request has, unless it names thousands of streams.
+const READ_BYTES: usize = 32 << 10;
+
 /// What the tasks of a core share. It never leaves its thread; nothing is borrowed across an await.
 pub(crate) struct Core {
     pub(crate) index: usize,
     pub(crate) shared: Arc<Shared>,
     pub(crate) fanout: RefCell<Fanout<Socket>>,
     pub(crate) clients: RefCell<Slab<Rc<Client>>>,
+    /// What sockets are read into, one at a time; its bytes are used before anybody waits for anything.
+    pub(crate) read_buffer: RefCell<Box<[u8]>>,
     /// Rung when a backlog has been written down.
     pub(crate) drained: Notify,
     pub(crate) is_stopping: Cell<bool>,
@@ -35,6 +40,7 @@ impl Core {
             index,
             fanout: RefCell::new(Fanout::new(shared.config.backlog, interest, Arc::clone(&shared.metrics), index)),
             clients: RefCell::new(Slab::new()),
+            read_buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
             drained: Notify::new(),
             is_stopping: Cell::new(false),
             started: Instant::now(),

@@ -186,6 +186,7 @@ impl Client {
         Ok(Client { reader })
     }
 
+    /// One frame, the last of its message. Bits above the opcode's four are sent as reserved bits.
     pub fn send(&mut self, opcode: u8, payload: &[u8]) {
         self.send_raw(0x80 | opcode, payload);
     }
@@ -211,7 +212,12 @@ impl Client {
         let mask = [0x37, 0xfa, 0x21, 0x3d];
         frame.extend_from_slice(&mask);
         frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
-        self.reader.get_mut().write_all(&frame).expect("the frame goes out");
+        self.send_bytes(&frame);
+    }
+
+    /// Bytes as they are, frame or not.
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.reader.get_mut().write_all(bytes).expect("the bytes go out");
     }
 
     pub fn say(&mut self, text: &str) {

@@ -1,60 +1,6 @@
-//! WebSocket frames as a server writes them (RFC 6455): unmasked, never fragmented.
-//!
-//! Reading and the handshake are the library's. Writing is ours, because a frame is rendered once for everybody who
-//! wants it, and no library sends bytes that are framed already.
+//! Why a connection ends, and how the other side is told.
 
-/// What a frame holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Opcode {
-    /// UTF-8.
-    Text = 1,
-    /// Any bytes.
-    Binary = 2,
-    /// The last frame of its sender: a code and a reason.
-    Close = 8,
-    /// To be answered by a pong.
-    Ping = 9,
-    /// The answer to a ping.
-    Pong = 10,
-}
-
-/// Room to leave in front of a payload for the longest header.
-pub const HEADER_BYTES_MAX: usize = 10;
-
-/// Writes the header of a payload that begins at [`HEADER_BYTES_MAX`] into the bytes in front of it; returns where the
-/// frame begins.
-///
-/// # Panics
-/// If `buffer` is shorter than [`HEADER_BYTES_MAX`].
-#[inline]
-pub fn frame_in_place(opcode: Opcode, buffer: &mut [u8]) -> usize {
-    let length = buffer.len() - HEADER_BYTES_MAX;
-    let first = 0x80 | opcode as u8;
-    if length < 126 {
-        buffer[8] = first;
-        buffer[9] = length as u8;
-        8
-    } else if length <= usize::from(u16::MAX) {
-        buffer[6] = first;
-        buffer[7] = 126;
-        buffer[8..10].copy_from_slice(&(length as u16).to_be_bytes());
-        6
-    } else {
-        buffer[0] = first;
-        buffer[1] = 127;
-        buffer[2..10].copy_from_slice(&(length as u64).to_be_bytes());
-        0
-    }
-}
-
-/// Appends a whole frame to `out`.
-pub fn write_frame(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
-    let mut buffer = Vec::with_capacity(HEADER_BYTES_MAX + payload.len());
-    buffer.resize(HEADER_BYTES_MAX, 0);
-    buffer.extend_from_slice(payload);
-    let start = frame_in_place(opcode, &mut buffer);
-    out.extend_from_slice(&buffer[start..]);
-}
+use crate::protocol::websocket::frame::{Opcode, write_frame};
 
 /// Why a connection ends, as the close frame says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +37,18 @@ impl Close {
     /// A message larger than allowed.
     pub const TOO_LARGE: Close = Close { code: 1009, reason: "Message too large" };
 
+    /// The answer to a client's close frame: its own code back, where it is one that may be sent (RFC 6455 section 7.4).
+    pub fn answer_to(payload: &[u8]) -> Close {
+        let [high, low, reason @ ..] = payload else {
+            return if payload.is_empty() { Close::NORMAL } else { Close::PROTOCOL_ERROR };
+        };
+        match u16::from_be_bytes([*high, *low]) {
+            1000..=1003 | 1007..=1014 | 3000..=4999 if std::str::from_utf8(reason).is_err() => Close::NOT_UTF8,
+            code @ (1000..=1003 | 1007..=1014 | 3000..=4999) => Close { code, reason: "" },
+            _ => Close::PROTOCOL_ERROR,
+        }
+    }
+
     /// Appends the close frame.
     pub fn write(self, out: &mut Vec<u8>) {
         let mut payload = self.code.to_be_bytes().to_vec();
@@ -104,18 +62,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lengths_are_written_in_the_shortest_form() {
-        for (length, header) in [
-            (0, vec![0x81, 0]),
-            (125, vec![0x81, 125]),
-            (126, vec![0x81, 126, 0, 126]),
-            (65_535, vec![0x81, 126, 0xff, 0xff]),
-            (65_536, vec![0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
+    fn a_close_frame_is_answered_with_its_own_code_where_that_may_be_sent() {
+        for (payload, code) in [
+            (&b""[..], 1000),
+            (&[0x03, 0xe8], 1000),
+            (b"\x03\xe9going", 1001),
+            (&[0x0b, 0xb8], 3000),
+            (&[0x13, 0x87], 4999),
+            (&[0x03], 1002),
+            (&[0, 0], 1002),
+            (&[0x03, 0xec], 1002),
+            (&[0x03, 0xed], 1002),
+            (&[0x03, 0xee], 1002),
+            (&[0x03, 0xf7], 1002),
+            (&[0x07, 0xd0], 1002),
+            (&[0x13, 0x88], 1002),
+            (&[0x03, 0xe8, 0xff], 1007),
         ] {
-            let mut out = Vec::new();
-            write_frame(Opcode::Text, &vec![b'x'; length], &mut out);
-            assert_eq!(out.len(), header.len() + length);
-            assert_eq!(out[..header.len()], header);
+            assert_eq!(Close::answer_to(payload).code, code, "{payload:?}");
         }
     }
 

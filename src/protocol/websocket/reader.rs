@@ -1,0 +1,170 @@
+//! What a client sends, as a state machine: bytes in, as they come, messages out.
+//!
+//! The caller reads into one buffer for all its connections and hands over what has come for one of them. A message
+//! that lies whole in there is unmasked where it lies and given out from there. Only of what is incomplete at the end
+//! of the bytes a connection keeps a part, in memory of its own, and no longer than until it is complete.
+
+use crate::protocol::websocket::header::{Header, PartialHeader};
+use crate::protocol::websocket::{Close, Opcode};
+
+/// A whole message or control frame from a client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message<'a> {
+    /// UTF-8.
+    Text(&'a str),
+    /// Any bytes.
+    Binary(&'a [u8]),
+    /// To be answered with the same bytes, at most 125.
+    Ping(&'a [u8]),
+    /// Perhaps the answer to a ping; at most 125 bytes.
+    Pong(&'a [u8]),
+}
+
+/// The reading side of one connection, without its socket.
+///
+/// Memory: some 100 bytes, and what has come of a message that is not complete, at most `message_bytes_max` and what a
+/// growing `Vec` has to spare.
+#[derive(Debug)]
+pub struct Reader {
+    message_bytes_max: usize,
+    header: PartialHeader,
+    /// The frame that the next bytes belong to.
+    frame: Option<Payload>,
+    /// How the message began that is not complete.
+    begun: Option<Opcode>,
+    /// Its payload so far, unmasked.
+    bytes: Vec<u8>,
+    /// The payload so far of a control frame, which may stand between two frames of a message.
+    control: Vec<u8>,
+}
+
+/// A frame whose header is whole.
+#[derive(Debug)]
+struct Payload {
+    header: Header,
+    bytes_left: usize,
+}
+
+impl Reader {
+    /// A connection on which nothing has come yet.
+    pub fn new(message_bytes_max: usize) -> Reader {
+        Reader {
+            message_bytes_max,
+            header: PartialHeader::default(),
+            frame: None,
+            begun: None,
+            bytes: Vec::new(),
+            control: Vec::new(),
+        }
+    }
+
+    /// Reads what has come, and gives each message that is complete with it to `take`. `input` is scratch afterwards.
+    ///
+    /// # Errors
+    /// The close frame that is owed to the client, when nothing is to be read any more: the answer to its own, or what
+    /// it did wrong. A message that is too long is refused by its header, before any of its payload is kept.
+    pub fn read(&mut self, mut input: &mut [u8], mut take: impl FnMut(Message<'_>)) -> Result<(), Close> {
+        loop {
+            let Some(mut frame) = self.frame.take() else {
+                match self.header.take_from(&mut input)? {
+                    Some(header) => self.frame = Some(self.begin(header)?),
+                    None => return Ok(()),
+                }
+                continue;
+            };
+            let length = frame.bytes_left.min(input.len());
+            let (part, rest) = input.split_at_mut(length);
+            input = rest;
+            unmask(part, frame.header.mask);
+            frame.header.mask.rotate_left(length % 4);
+            frame.bytes_left -= length;
+            if frame.bytes_left > 0 {
+                let kept = if frame.header.is_control() { &mut self.control } else { &mut self.bytes };
+                kept.extend_from_slice(part);
+                self.frame = Some(frame);
+                return Ok(());
+            }
+            if frame.header.is_control() {
+                self.end_control(frame.header.opcode, part, &mut take)?;
+            } else {
+                self.end_data(frame.header.is_final, part, &mut take)?;
+            }
+        }
+    }
+
+    /// Memory kept for what is incomplete, in bytes.
+    #[cfg(test)]
+    pub(super) fn bytes_kept(&self) -> usize {
+        self.bytes.capacity() + self.control.capacity()
+    }
+
+    /// Whether a frame may come here, and is not too long.
+    fn begin(&mut self, header: Header) -> Result<Payload, Close> {
+        if header.is_deflated {
+            return Err(Close::PROTOCOL_ERROR);
+        }
+        if !header.is_control() {
+            match (header.opcode, self.begun) {
+                (None, Some(_)) => {}
+                (Some(opcode), None) => self.begun = Some(opcode),
+                _ => return Err(Close::PROTOCOL_ERROR),
+            }
+            if header.payload_bytes > (self.message_bytes_max - self.bytes.len()) as u64 {
+                return Err(Close::TOO_LARGE);
+            }
+        }
+        Ok(Payload { header, bytes_left: header.payload_bytes as usize })
+    }
+
+    fn end_control(
+        &mut self,
+        opcode: Option<Opcode>,
+        part: &[u8],
+        take: &mut impl FnMut(Message<'_>),
+    ) -> Result<(), Close> {
+        let mut kept = std::mem::take(&mut self.control);
+        let payload = joined(&mut kept, part);
+        match opcode {
+            Some(Opcode::Ping) => take(Message::Ping(payload)),
+            Some(Opcode::Pong) => take(Message::Pong(payload)),
+            _ => return Err(Close::answer_to(payload)),
+        }
+        Ok(())
+    }
+
+    fn end_data(&mut self, is_final: bool, part: &[u8], take: &mut impl FnMut(Message<'_>)) -> Result<(), Close> {
+        if !is_final {
+            self.bytes.extend_from_slice(part);
+            return Ok(());
+        }
+        let mut kept = std::mem::take(&mut self.bytes);
+        let payload = joined(&mut kept, part);
+        match self.begun.take() {
+            Some(Opcode::Text) => take(Message::Text(std::str::from_utf8(payload).map_err(|_| Close::NOT_UTF8)?)),
+            _ => take(Message::Binary(payload)),
+        }
+        Ok(())
+    }
+}
+
+/// What was kept with what has come, without a copy where nothing was kept.
+fn joined<'a>(kept: &'a mut Vec<u8>, part: &'a [u8]) -> &'a [u8] {
+    if kept.is_empty() {
+        return part;
+    }
+    kept.extend_from_slice(part);
+    kept
+}
+
+/// Masks or unmasks; the mask applies from the first byte on.
+#[inline]
+fn unmask(bytes: &mut [u8], mask: [u8; 4]) {
+    let wide = u64::from_ne_bytes([mask[0], mask[1], mask[2], mask[3], mask[0], mask[1], mask[2], mask[3]]);
+    let (chunks, rest) = bytes.as_chunks_mut::<8>();
+    for chunk in chunks {
+        *chunk = (u64::from_ne_bytes(*chunk) ^ wide).to_ne_bytes();
+    }
+    for (byte, mask) in rest.iter_mut().zip(mask.iter().cycle()) {
+        *byte ^= mask;
+    }
+}
