@@ -83,7 +83,7 @@ fn is_faithful(event: &Event, symbols: &Symbols) -> bool {
         }
         Venue::Upbit => {
             let (format, edition) = (Format::Simple, Edition::Today);
-            Form::Upbit { layout: Layout { format, units: 30, grouping: None, edition } }
+            Form::Upbit { layout: Layout { format, units: 30, grouping: None, edition }, deflate: false }
         }
     };
     let opcode = if event.venue == Venue::Binance { Opcode::Text } else { Opcode::Binary };

@@ -108,7 +108,7 @@ fn form(name: &str, stream: &str) -> Form {
 }
 
 fn upbit(format: Format) -> Form {
-    Form::Upbit { layout: Layout { format, units: 30, grouping: None, edition: Edition::Today } }
+    Form::Upbit { layout: Layout { format, units: 30, grouping: None, edition: Edition::Today }, deflate: false }
 }
 
 fn forms(venue: Venue) -> &'static [&'static str] {

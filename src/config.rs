@@ -17,6 +17,7 @@ use crate::feed::replay::Speed;
 use crate::feed::tape::Source;
 use crate::ingest::Plan;
 use crate::market::engine::Derive;
+use crate::protocol::deflate::Level;
 use crate::ring::Limits;
 use crate::session::binance::BinanceLimits;
 use crate::session::heartbeat::HeartbeatLimits;
@@ -141,6 +142,12 @@ pub struct RawConfig {
     /// are. [default: today]
     #[arg(long, value_name = "WHICH")]
     pub upbit_form: Option<String>,
+    /// Upbit: compress messages for clients that offer it. [default: true]
+    #[arg(long, value_name = "BOOL")]
+    pub deflate: Option<bool>,
+    /// Upbit: how hard, from 1, least work, to 9, fewest bytes. [default: 2]
+    #[arg(long, value_name = "N")]
+    pub deflate_level: Option<u8>,
     /// What to log: error, warn, info, debug, trace, or a filter such as `tapecast::server=debug`. [default: warn]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
@@ -214,6 +221,10 @@ pub struct Config {
     pub upbit_handshakes: u32,
     /// Time between two handshakes of browsers from one IP address, for clients of Upbit; zero for none.
     pub upbit_origin_interval: Duration,
+    /// Whether clients of Upbit may have messages compressed. Memory: some 300 KiB per writer, nothing per client.
+    pub deflate: bool,
+    /// How hard.
+    pub deflate_level: Level,
 }
 
 impl RawConfig {
@@ -252,7 +263,8 @@ impl RawConfig {
             listen speed repeat wait_for_clients exit_at_end writers pin ring_ticks ring_levels history_ticks
             backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max streams_max derive ping_interval
             message_rate message_burst connection_lifetime attempts_max weight_max pong_timeout idle_timeout
-            retired_names upbit_requests upbit_requests_minute upbit_handshakes upbit_origin_interval upbit_form log
+            retired_names upbit_requests upbit_requests_minute upbit_handshakes upbit_origin_interval upbit_form
+            deflate deflate_level log
         )
     }
 
@@ -324,6 +336,8 @@ impl RawConfig {
             },
             upbit_handshakes: self.upbit_handshakes.unwrap_or(0),
             upbit_origin_interval: self.upbit_origin_interval.unwrap_or_default(),
+            deflate: self.deflate.unwrap_or(true),
+            deflate_level: deflate_level(self.deflate_level)?,
         })
     }
 }
@@ -358,6 +372,11 @@ fn edition(text: Option<&str>) -> Result<Edition, ConfigError> {
         "recorded" => Ok(Edition::Recorded),
         other => Err(value("--upbit-form", format!("`{other}` is neither today nor recorded"))),
     }
+}
+
+fn deflate_level(level: Option<u8>) -> Result<Level, ConfigError> {
+    let Some(level) = level else { return Ok(Level::default()) };
+    Level::new(level).ok_or_else(|| value("--deflate-level", format!("{level} is not between 1 and 9")))
 }
 
 fn default_writers() -> usize {
@@ -432,6 +451,7 @@ mod tests {
         assert!(error(RawConfig { listen: Some("9400".into()), ..raw() }).starts_with("--listen: `9400`"));
         assert!(error(RawConfig { upbit_form: Some("2021".into()), ..raw() }).starts_with("--upbit-form: `2021`"));
         assert!(error(RawConfig { writers: Some(0), ..raw() }).starts_with("--writers: 0"));
+        assert!(error(RawConfig { deflate_level: Some(0), ..raw() }).starts_with("--deflate-level: 0"));
         assert!(error(RawConfig { ring_ticks: Some(1_000), ..raw() }).contains("1000"));
         assert!(error(RawConfig { repeat: Some(true), exit_at_end: Some(true), ..raw() }).contains("repeats"));
     }

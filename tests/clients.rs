@@ -26,6 +26,18 @@ fn ws_speaks_to_upbit() {
 }
 
 #[test]
+fn ws_inflates_what_others_get_as_it_is() {
+    let Some(node) = node_with("ws") else { return };
+    Server::start().pass(script(&node, "deflate.mjs"));
+}
+
+#[test]
+fn websockets_for_python_inflates_what_others_get_as_it_is() {
+    let Some(python) = python_with("websockets") else { return };
+    Server::start().pass(script(&python, "deflate.py"));
+}
+
+#[test]
 fn ws_is_told_that_the_server_stops() {
     let Some(node) = node_with("ws") else { return };
     let mut server = Server::start();

@@ -14,7 +14,7 @@ const ORDER: [(&str, &[&str]); 12] = [
     ("ingest", &["feed", "market", "metrics", "ring", "venue"]),
     ("fanout", &["market", "metrics", "protocol", "venue"]),
     ("session", &["fanout", "market", "protocol", "venue"]),
-    ("config", &["fanout", "feed", "ingest", "market", "ring", "session", "venue"]),
+    ("config", &["fanout", "feed", "ingest", "market", "protocol", "ring", "session", "venue"]),
     ("server", &["config", "fanout", "feed", "ingest", "market", "metrics", "protocol", "ring", "session", "venue"]),
     ("cli", &["config", "feed", "market", "server"]),
 ];

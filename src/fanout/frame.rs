@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use crate::market::symbol::{Symbol, Venue};
 use crate::market::tick::{Level, Tick};
-use crate::protocol::websocket::{HEADER_BYTES_MAX, Opcode, frame_in_place};
+use crate::protocol::deflate::{self, Deflater};
+use crate::protocol::websocket::{HEADER_BYTES_MAX, Opcode, deflated_frame_in_place, frame_in_place};
 use crate::venue::binance::sbe::Places;
 use crate::venue::binance::{self, TimeUnit};
 use crate::venue::translate;
@@ -15,6 +16,9 @@ use crate::venue::upbit::{self, Layout};
 /// Where an array of many symbols' events ends and the next one begins: well below the 1 MiB that widespread clients
 /// refuse frames beyond.
 const LIST_BYTES_MAX: usize = 900_000;
+
+/// Payloads shorter than this are sent as they are: they would fit one packet either way.
+pub const DEFLATE_BYTES_MIN: usize = 128;
 
 /// How frames of a stream look. Sessions whose form of a stream is equal get the same bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +36,8 @@ pub enum Form {
     Upbit {
         /// Keys, members and spellings.
         layout: Layout,
+        /// Whether frames are compressed for which that pays.
+        deflate: bool,
     },
 }
 
@@ -50,6 +56,11 @@ impl Form {
 pub struct Frame {
     buffer: Vec<u8>,
     start: usize,
+    /// There from the first frame on that is to be compressed.
+    deflater: Option<Deflater>,
+    deflate_level: deflate::Level,
+    /// Where frames are compressed to.
+    deflated: Vec<u8>,
     /// Decimal places by symbol, for the binary encoding.
     places: Vec<Places>,
     /// Levels in the spelling of another venue than their feed's.
@@ -59,10 +70,16 @@ pub struct Frame {
 }
 
 impl Frame {
+    /// How hard frames are compressed from the next one on.
+    pub fn set_deflate_level(&mut self, level: deflate::Level) {
+        self.deflate_level = level;
+        self.deflater = None;
+    }
+
     /// Renders a tick. False if the form has no words for its kind, or its venue none for the symbol; then the frame is
     /// empty.
     ///
-    /// Allocates nothing once the buffer has grown to the largest frame.
+    /// Allocates nothing once the buffers have grown to the largest frame.
     pub fn render(
         &mut self,
         form: &Form,
@@ -123,10 +140,13 @@ impl Frame {
                 }
                 Opcode::Binary
             }
-            Form::Upbit { layout } => {
+            Form::Upbit { layout, deflate } => {
                 let (merged, out) = (&mut self.merged, &mut self.buffer);
                 if !upbit::json::write_payload(tick, levels, symbol, layout, stream_type, merged, out) {
                     return false;
+                }
+                if *deflate && self.deflate(Opcode::Binary) {
+                    return true;
                 }
                 Opcode::Binary
             }
@@ -168,6 +188,34 @@ impl Frame {
         }
         self.buffer.extend_from_slice(if wrapper.is_some() { b"]}" } else { b"]" });
         self.start = frame_in_place(Opcode::Text, &mut self.buffer);
+        true
+    }
+
+    /// Renders a message that is no tick's, compressed if that pays.
+    pub fn render_deflated(&mut self, opcode: Opcode, payload: &[u8]) {
+        self.buffer.clear();
+        self.buffer.resize(HEADER_BYTES_MAX, 0);
+        self.buffer.extend_from_slice(payload);
+        if !self.deflate(opcode) {
+            self.start = frame_in_place(opcode, &mut self.buffer);
+        }
+    }
+
+    /// Makes the payload in the buffer a compressed frame. False if it is too short for that, or would get longer.
+    fn deflate(&mut self, opcode: Opcode) -> bool {
+        let payload = &self.buffer[HEADER_BYTES_MAX..];
+        if payload.len() < DEFLATE_BYTES_MIN {
+            return false;
+        }
+        self.deflated.clear();
+        self.deflated.resize(HEADER_BYTES_MAX, 0);
+        let deflater = self.deflater.get_or_insert_with(|| Deflater::new(self.deflate_level));
+        deflater.deflate(payload, &mut self.deflated);
+        if self.deflated.len() >= self.buffer.len() {
+            return false;
+        }
+        std::mem::swap(&mut self.buffer, &mut self.deflated);
+        self.start = deflated_frame_in_place(opcode, &mut self.buffer);
         true
     }
 

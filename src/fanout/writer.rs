@@ -23,7 +23,8 @@ use crate::market::last_value::LastValues;
 use crate::market::symbol::{SymbolId, Symbols, Venue};
 use crate::market::tick::{Kind, Level, Tick};
 use crate::metrics::Metrics;
-use crate::protocol::websocket::Close;
+use crate::protocol::deflate::Level as DeflateLevel;
+use crate::protocol::websocket::{Close, Opcode};
 use crate::venue::upbit::json::StreamType;
 
 /// How long a client may take to answer a close frame before its connection is ended.
@@ -87,6 +88,11 @@ impl<S: Sink> Fanout<S> {
             metrics,
             core,
         }
+    }
+
+    /// How hard frames are compressed for those who agreed on it.
+    pub fn set_deflate_level(&mut self, level: DeflateLevel) {
+        self.frame.set_deflate_level(level);
     }
 
     /// Tells the time: milliseconds of the core's own clock. Ages and deadlines are counted from it.
@@ -371,6 +377,12 @@ impl<S: Sink> Fanout<S> {
             out.push(self.frame.bytes(), Mark::KEPT);
         }
         rendered
+    }
+
+    /// A message of one session that is no tick's, as a compressed frame appended to `out`.
+    pub fn deflate(&mut self, payload: &[u8], out: &mut Batch) {
+        self.frame.render_deflated(Opcode::Binary, payload);
+        out.push(self.frame.bytes(), Mark::KEPT);
     }
 
     /// Sends frames to one session, behind everything it is due.

@@ -1,3 +1,4 @@
 //! Framing and session rules as state machines: bytes and time in, bytes and deadlines out. No sockets here.
 
+pub mod deflate;
 pub mod websocket;

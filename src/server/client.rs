@@ -75,6 +75,8 @@ impl Sink for Socket {
 pub(crate) struct Client {
     pub(crate) id: OutletId,
     pub(crate) peer: IpAddr,
+    /// Whether its messages may be compressed.
+    pub(crate) deflates: bool,
     pub(crate) session: RefCell<Session>,
     pub(crate) has_subscribed: Cell<bool>,
     /// Whether the session has ended; its number may be another's by now.

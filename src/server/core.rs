@@ -12,6 +12,7 @@ use tokio::task::spawn_local;
 use crate::fanout::Fanout;
 use crate::fanout::OutletId;
 use crate::market::interest::Interest;
+use crate::protocol::deflate::Inflater;
 use crate::server::Shared;
 use crate::server::client::{Client, Socket};
 use crate::session::{Effects, End};
@@ -27,6 +28,8 @@ pub(crate) struct Core {
     pub(crate) clients: RefCell<Slab<Rc<Client>>>,
     /// What sockets are read into, one at a time; its bytes are used before anybody waits for anything.
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
+    /// For what clients compressed.
+    pub(crate) inflater: RefCell<Inflater>,
     /// Rung when a backlog has been written down.
     pub(crate) drained: Notify,
     pub(crate) is_stopping: Cell<bool>,
@@ -36,11 +39,14 @@ pub(crate) struct Core {
 impl Core {
     /// A core without clients.
     pub(crate) fn new(index: usize, shared: Arc<Shared>, interest: Arc<Interest>) -> Core {
+        let mut fanout = Fanout::new(shared.config.backlog, interest, Arc::clone(&shared.metrics), index);
+        fanout.set_deflate_level(shared.config.deflate_level);
         Core {
             index,
-            fanout: RefCell::new(Fanout::new(shared.config.backlog, interest, Arc::clone(&shared.metrics), index)),
+            fanout: RefCell::new(fanout),
             clients: RefCell::new(Slab::new()),
             read_buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
+            inflater: RefCell::default(),
             drained: Notify::new(),
             is_stopping: Cell::new(false),
             started: Instant::now(),
@@ -58,6 +64,9 @@ impl Core {
         let mut fanout = self.fanout.borrow_mut();
         fanout.set_now(self.now_ms());
         let mut frames = effects.frames;
+        for payload in &effects.deflated {
+            fanout.deflate(payload, &mut frames);
+        }
         let mut unknown = effects.snapshots;
         unknown.retain(|want| !fanout.snapshot(want, &mut frames));
         fanout.send(client.id, frames);

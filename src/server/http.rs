@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, UPGRADE};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS, UPGRADE,
+};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use rustc_hash::FxHashSet;
@@ -16,8 +18,9 @@ use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 
 use crate::market::symbol::Venue;
+use crate::protocol::deflate;
 use crate::server::core::Core;
-use crate::server::read::run_session;
+use crate::server::read::{Connection, run_session};
 use crate::server::rest;
 use crate::session::Session;
 use crate::session::api::ApiSession;
@@ -40,8 +43,9 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
             Ok(head) => head,
             Err(wait) => return too_many_handshakes(wait),
         };
-        let session = Session::Upbit(UpbitSession::new(core.shared.config.upbit, core.now_ms()));
-        let mut response = upgrade(core, request, session, peer);
+        let deflate = if core.shared.config.deflate { agree_on_deflate(&request) } else { None };
+        let session = UpbitSession::new(core.shared.config.upbit, deflate.is_some(), core.now_ms());
+        let mut response = upgrade(core, request, Session::Upbit(session), peer, deflate);
         response.headers_mut().extend(head);
         return response;
     }
@@ -49,7 +53,7 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
         let limits = core.shared.config.binance;
         let query = request.uri().query();
         let session = ApiSession::new(query, limits.heartbeat, limits.lifetime_ms, core.now_ms());
-        return upgrade(core, request, Session::Api(session), peer);
+        return upgrade(core, request, Session::Api(session), peer, None);
     }
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
     match Address::parse(host, path, request.uri().query()) {
@@ -65,7 +69,7 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
                 return refusal;
             }
             let session = BinanceSession::new(address, core.shared.config.binance, core.now_ms());
-            return upgrade(core, request, Session::Binance(session), peer);
+            return upgrade(core, request, Session::Binance(session), peer, None);
         }
         Some(Err(error)) => return text(StatusCode::BAD_REQUEST, "application/json", error.to_json()),
         None => {}
@@ -123,8 +127,21 @@ fn too_many_handshakes(wait: Duration) -> Response<Full<Bytes>> {
     response
 }
 
-/// Answers the handshake, and starts the session once the client has the answer.
-fn upgrade(core: &Rc<Core>, mut request: Request<Incoming>, session: Session, peer: IpAddr) -> Response<Full<Bytes>> {
+/// The answer to a client that offers compression in a way that can be kept to.
+fn agree_on_deflate(request: &Request<Incoming>) -> Option<&'static str> {
+    let offers = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS);
+    deflate::agree(offers.iter().filter_map(|offer| offer.to_str().ok()))
+}
+
+/// Answers the handshake, and starts the session once the client has the answer. `deflate` is what compression was
+/// agreed on.
+fn upgrade(
+    core: &Rc<Core>,
+    mut request: Request<Incoming>,
+    session: Session,
+    peer: IpAddr,
+    deflate: Option<&'static str>,
+) -> Response<Full<Bytes>> {
     if !fastwebsockets::upgrade::is_upgrade_request(&request) || request.method() != Method::GET {
         let mut response = text(
             StatusCode::UPGRADE_REQUIRED,
@@ -134,15 +151,20 @@ fn upgrade(core: &Rc<Core>, mut request: Request<Incoming>, session: Session, pe
         response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
         return response;
     }
-    let (response, upgraded) = match fastwebsockets::upgrade::upgrade(&mut request) {
+    let (mut response, upgraded) = match fastwebsockets::upgrade::upgrade(&mut request) {
         Ok(upgrade) => upgrade,
         Err(error) => return text(StatusCode::BAD_REQUEST, "text/plain", format!("{error}\n")),
     };
+    if let Some(answer) = deflate {
+        response.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, HeaderValue::from_static(answer));
+    }
     let core = Rc::clone(core);
     spawn_local(async move {
         let Ok(websocket) = upgraded.await else { return };
         let Ok(parts) = websocket.into_inner().into_inner().downcast::<TokioIo<TcpStream>>() else { return };
-        run_session(core, parts.io.into_inner(), parts.read_buf, session, peer).await;
+        let (stream, leftover) = (parts.io.into_inner(), parts.read_buf);
+        let connection = Connection { stream, leftover, session, peer, deflates: deflate.is_some() };
+        run_session(core, connection).await;
     });
     response.map(|_| Full::default())
 }

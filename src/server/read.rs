@@ -16,8 +16,20 @@ use crate::server::core::Core;
 use crate::server::rest::answer;
 use crate::session::{Effects, Incoming, Session};
 
-/// Runs a session on an upgraded connection. `leftover` is what the client sent behind its request.
-pub(crate) async fn run_session(core: Rc<Core>, stream: TcpStream, leftover: Bytes, session: Session, peer: IpAddr) {
+/// A connection that speaks WebSocket from now on.
+pub(crate) struct Connection {
+    pub(crate) stream: TcpStream,
+    /// What the client sent behind its request.
+    pub(crate) leftover: Bytes,
+    pub(crate) session: Session,
+    pub(crate) peer: IpAddr,
+    /// Whether both sides agreed on compression.
+    pub(crate) deflates: bool,
+}
+
+/// Runs a session on an upgraded connection.
+pub(crate) async fn run_session(core: Rc<Core>, connection: Connection) {
+    let Connection { stream, leftover, session, peer, deflates } = connection;
     if core.is_stopping.get() {
         return;
     }
@@ -26,6 +38,7 @@ pub(crate) async fn run_session(core: Rc<Core>, stream: TcpStream, leftover: Byt
     let client = Rc::new(Client {
         id,
         peer,
+        deflates,
         session: RefCell::new(session),
         has_subscribed: Cell::new(false),
         is_gone: Cell::new(false),
@@ -59,7 +72,11 @@ pub(crate) async fn run_session(core: Rc<Core>, stream: TcpStream, leftover: Byt
 /// Reads until the connection ends; returns the close frame that is still owed to the client.
 async fn read(core: &Rc<Core>, client: &Rc<Client>, socket: &Socket, leftover: Bytes) -> Option<Close> {
     let mut reader = Reader::new(core.shared.config.message_bytes_max);
-    if let Err(close) = reader.read(&mut Vec::from(leftover), |message| react(core, client, message)) {
+    let mut take_in = |bytes: &mut [u8]| {
+        let mut inflater = client.deflates.then(|| core.inflater.borrow_mut());
+        reader.read(bytes, inflater.as_deref_mut(), |message| react(core, client, message))
+    };
+    if let Err(close) = take_in(&mut Vec::from(leftover)) {
         return Some(close);
     }
     loop {
@@ -69,7 +86,7 @@ async fn read(core: &Rc<Core>, client: &Rc<Client>, socket: &Socket, leftover: B
         };
         let is_full = {
             let mut buffer = core.read_buffer.borrow_mut();
-            if let Err(close) = reader.read(&mut buffer[..length], |message| react(core, client, message)) {
+            if let Err(close) = take_in(&mut buffer[..length]) {
                 return Some(close);
             }
             length == buffer.len()

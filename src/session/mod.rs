@@ -46,6 +46,8 @@ pub enum Incoming<'a> {
 pub struct Effects {
     /// Frames to send.
     pub frames: Batch,
+    /// Payloads of binary messages to send behind those, compressed.
+    pub deflated: Vec<Vec<u8>>,
     /// All that the client wants from now on, if that has changed.
     pub wants: Option<Vec<Want>>,
     /// Streams whose newest value is to be sent before anything else of theirs.

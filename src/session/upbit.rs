@@ -39,6 +39,8 @@ pub struct UpbitSession {
     limits: UpbitLimits,
     subscriptions: Vec<Subscription>,
     format: Format,
+    /// Whether the client agreed on compression.
+    deflate: bool,
     moved_ms: u64,
     frames_routed: u64,
     next_up_ms: Option<u64>,
@@ -46,12 +48,13 @@ pub struct UpbitSession {
 }
 
 impl UpbitSession {
-    /// A connection made now.
-    pub fn new(limits: UpbitLimits, now_ms: u64) -> UpbitSession {
+    /// A connection made now; `deflate` says whether the client agreed on compression.
+    pub fn new(limits: UpbitLimits, deflate: bool, now_ms: u64) -> UpbitSession {
         UpbitSession {
             limits,
             subscriptions: Vec::new(),
             format: Format::default(),
+            deflate,
             moved_ms: now_ms,
             frames_routed: 0,
             next_up_ms: None,
@@ -122,7 +125,10 @@ impl UpbitSession {
             }
             Body::List => {
                 let list = self.list(&request.ticket);
-                effects.send(Opcode::Binary, list.as_bytes());
+                match self.deflate {
+                    true => effects.deflated.push(list.into_bytes()),
+                    false => effects.send(Opcode::Binary, list.as_bytes()),
+                }
             }
         }
         effects.wants = Some(self.subscriptions.iter().flat_map(|s| self.wants_of(s)).collect());
@@ -141,7 +147,11 @@ impl UpbitSession {
                 return None;
             }
             let layout = Layout { format: self.format, units, grouping, edition: self.limits.edition };
-            Some(Want { scope: Scope::Symbol(Name::new(code)?), channel, form: Form::Upbit { layout } })
+            Some(Want {
+                scope: Scope::Symbol(Name::new(code)?),
+                channel,
+                form: Form::Upbit { layout, deflate: self.deflate },
+            })
         };
         subscription.codes.iter().filter_map(want).collect()
     }
@@ -193,7 +203,7 @@ mod tests {
     use super::*;
 
     fn session() -> UpbitSession {
-        UpbitSession::new(UpbitLimits { idle_timeout_ms: 120_000, ..UpbitLimits::default() }, 0)
+        UpbitSession::new(UpbitLimits { idle_timeout_ms: 120_000, ..UpbitLimits::default() }, false, 0)
     }
 
     fn ask(session: &mut UpbitSession, text: &str, now_ms: u64) -> Effects {
@@ -215,7 +225,7 @@ mod tests {
         assert_eq!(reply, r#"{"mthd":"LIST_SUBSCRIPTIONS","rslt":[{"ty":"trade","cds":["KRW-XRP"]}],"tckt":"q"}"#);
         assert!(matches!(
             effects.wants.unwrap()[0].form,
-            Form::Upbit { layout: Layout { format: Format::Simple, .. } }
+            Form::Upbit { layout: Layout { format: Format::Simple, .. }, .. }
         ));
     }
 
@@ -229,7 +239,7 @@ mod tests {
     #[test]
     fn a_request_too_many_is_refused_and_ping_is_none() {
         let limits = UpbitLimits { requests_per_second: 5, requests_per_minute: 7, ..UpbitLimits::default() };
-        let mut session = UpbitSession::new(limits, 0);
+        let mut session = UpbitSession::new(limits, false, 0);
         let list = r#"[{"ticket":"q"},{"method":"LIST_SUBSCRIPTIONS"}]"#;
         assert!((0..5).all(|_| ask(&mut session, list, 0).end.is_none()));
         assert!(ask(&mut session, "PING", 0).end.is_none());

@@ -151,6 +151,8 @@ impl Frame {
 /// A WebSocket client that does only what it is told: no pongs, no answers to close frames.
 pub struct Client {
     reader: BufReader<TcpStream>,
+    /// The head of the answer to the handshake.
+    pub head: String,
 }
 
 impl Client {
@@ -183,7 +185,7 @@ impl Client {
             return Err(head);
         }
         assert!(head.to_ascii_lowercase().contains("s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
-        Ok(Client { reader })
+        Ok(Client { reader, head })
     }
 
     /// One frame, the last of its message. Bits above the opcode's four are sent as reserved bits.
@@ -233,9 +235,16 @@ impl Client {
 
     /// The same into a buffer that is used again.
     pub fn next_into(&mut self, payload: &mut Vec<u8>) -> Option<u8> {
+        let (opcode, is_deflated) = self.next_raw_into(payload)?;
+        assert!(!is_deflated, "compressed");
+        Some(opcode)
+    }
+
+    /// The same where frames may be compressed, which is the second value; the payload is as it came.
+    pub fn next_raw_into(&mut self, payload: &mut Vec<u8>) -> Option<(u8, bool)> {
         let mut head = [0; 2];
         self.read(&mut head)?;
-        assert_eq!(head[0] & 0x70, 0, "reserved bits");
+        assert_eq!(head[0] & 0x30, 0, "reserved bits");
         assert_eq!(head[0] & 0x80, 0x80, "fragmented");
         assert_eq!(head[1] & 0x80, 0, "masked");
         let length = match head[1] {
@@ -253,7 +262,7 @@ impl Client {
         };
         payload.resize(length as usize, 0);
         self.read(payload)?;
-        Some(head[0] & 0x0f)
+        Some((head[0] & 0x0f, head[0] & 0x40 != 0))
     }
 
     /// The next frame that is no ping.

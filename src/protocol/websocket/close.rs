@@ -24,6 +24,8 @@ impl Close {
     pub const PROTOCOL_ERROR: Close = Close { code: 1002, reason: "Protocol error" };
     /// A text that is not UTF-8.
     pub const NOT_UTF8: Close = Close { code: 1007, reason: "Not UTF-8" };
+    /// A compressed message that cannot be decompressed.
+    pub const NOT_INFLATED: Close = Close { code: 1007, reason: "Compressed data is broken" };
     /// A request against the rules of the venue.
     pub const INVALID_REQUEST: Close = Close { code: 1008, reason: "Invalid request" };
     /// More messages than a client may send.

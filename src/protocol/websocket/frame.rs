@@ -47,6 +47,17 @@ pub fn frame_in_place(opcode: Opcode, buffer: &mut [u8]) -> usize {
     }
 }
 
+/// The same for a payload that is compressed (RFC 7692 section 6).
+///
+/// # Panics
+/// As [`frame_in_place`] does.
+#[inline]
+pub fn deflated_frame_in_place(opcode: Opcode, buffer: &mut [u8]) -> usize {
+    let start = frame_in_place(opcode, buffer);
+    buffer[start] |= 0x40;
+    start
+}
+
 /// Appends a whole frame to `out`.
 pub fn write_frame(opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
     let mut buffer = Vec::with_capacity(HEADER_BYTES_MAX + payload.len());

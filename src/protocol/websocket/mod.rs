@@ -8,5 +8,5 @@ mod reader;
 mod tests;
 
 pub use close::Close;
-pub use frame::{HEADER_BYTES_MAX, Opcode, frame_in_place, write_frame};
+pub use frame::{HEADER_BYTES_MAX, Opcode, deflated_frame_in_place, frame_in_place, write_frame};
 pub use reader::{Message, Reader};

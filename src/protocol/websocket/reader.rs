@@ -4,6 +4,7 @@
 //! that lies whole in there is unmasked where it lies and given out from there. Only of what is incomplete at the end
 //! of the bytes a connection keeps a part, in memory of its own, and no longer than until it is complete.
 
+use crate::protocol::deflate::Inflater;
 use crate::protocol::websocket::header::{Header, PartialHeader};
 use crate::protocol::websocket::{Close, Opcode};
 
@@ -31,11 +32,18 @@ pub struct Reader {
     /// The frame that the next bytes belong to.
     frame: Option<Payload>,
     /// How the message began that is not complete.
-    begun: Option<Opcode>,
-    /// Its payload so far, unmasked.
+    begun: Option<Begun>,
+    /// Its payload so far, unmasked, and compressed if it is.
     bytes: Vec<u8>,
     /// The payload so far of a control frame, which may stand between two frames of a message.
     control: Vec<u8>,
+}
+
+/// What the first frame of a message says of all of it.
+#[derive(Clone, Copy, Debug)]
+struct Begun {
+    opcode: Opcode,
+    is_deflated: bool,
 }
 
 /// A frame whose header is whole.
@@ -59,15 +67,22 @@ impl Reader {
     }
 
     /// Reads what has come, and gives each message that is complete with it to `take`. `input` is scratch afterwards.
+    /// `inflater` is for clients that agreed on compression, `None` for others; it serves any number of connections.
     ///
     /// # Errors
     /// The close frame that is owed to the client, when nothing is to be read any more: the answer to its own, or what
-    /// it did wrong. A message that is too long is refused by its header, before any of its payload is kept.
-    pub fn read(&mut self, mut input: &mut [u8], mut take: impl FnMut(Message<'_>)) -> Result<(), Close> {
+    /// it did wrong. A message that is too long is refused by its header, before any of its payload is kept; one that is
+    /// only too long when it is inflated, as soon as that shows.
+    pub fn read(
+        &mut self,
+        mut input: &mut [u8],
+        mut inflater: Option<&mut Inflater>,
+        mut take: impl FnMut(Message<'_>),
+    ) -> Result<(), Close> {
         loop {
             let Some(mut frame) = self.frame.take() else {
                 match self.header.take_from(&mut input)? {
-                    Some(header) => self.frame = Some(self.begin(header)?),
+                    Some(header) => self.frame = Some(self.begin(header, inflater.is_some())?),
                     None => return Ok(()),
                 }
                 continue;
@@ -87,7 +102,7 @@ impl Reader {
             if frame.header.is_control() {
                 self.end_control(frame.header.opcode, part, &mut take)?;
             } else {
-                self.end_data(frame.header.is_final, part, &mut take)?;
+                self.end_data(frame.header.is_final, part, inflater.as_deref_mut(), &mut take)?;
             }
         }
     }
@@ -99,14 +114,14 @@ impl Reader {
     }
 
     /// Whether a frame may come here, and is not too long.
-    fn begin(&mut self, header: Header) -> Result<Payload, Close> {
-        if header.is_deflated {
+    fn begin(&mut self, header: Header, may_be_deflated: bool) -> Result<Payload, Close> {
+        if header.is_deflated && !may_be_deflated {
             return Err(Close::PROTOCOL_ERROR);
         }
         if !header.is_control() {
             match (header.opcode, self.begun) {
                 (None, Some(_)) => {}
-                (Some(opcode), None) => self.begun = Some(opcode),
+                (Some(opcode), None) => self.begun = Some(Begun { opcode, is_deflated: header.is_deflated }),
                 _ => return Err(Close::PROTOCOL_ERROR),
             }
             if header.payload_bytes > (self.message_bytes_max - self.bytes.len()) as u64 {
@@ -132,15 +147,26 @@ impl Reader {
         Ok(())
     }
 
-    fn end_data(&mut self, is_final: bool, part: &[u8], take: &mut impl FnMut(Message<'_>)) -> Result<(), Close> {
+    fn end_data(
+        &mut self,
+        is_final: bool,
+        part: &[u8],
+        inflater: Option<&mut Inflater>,
+        take: &mut impl FnMut(Message<'_>),
+    ) -> Result<(), Close> {
         if !is_final {
             self.bytes.extend_from_slice(part);
             return Ok(());
         }
         let mut kept = std::mem::take(&mut self.bytes);
-        let payload = joined(&mut kept, part);
-        match self.begun.take() {
-            Some(Opcode::Text) => take(Message::Text(std::str::from_utf8(payload).map_err(|_| Close::NOT_UTF8)?)),
+        let mut payload = joined(&mut kept, part);
+        let Some(begun) = self.begun.take() else { return Err(Close::PROTOCOL_ERROR) };
+        if begun.is_deflated {
+            let inflater = inflater.ok_or(Close::PROTOCOL_ERROR)?;
+            payload = inflater.inflate(payload, self.message_bytes_max)?;
+        }
+        match begun.opcode {
+            Opcode::Text => take(Message::Text(std::str::from_utf8(payload).map_err(|_| Close::NOT_UTF8)?)),
             _ => take(Message::Binary(payload)),
         }
         Ok(())

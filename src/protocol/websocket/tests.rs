@@ -47,7 +47,7 @@ fn owned(message: Message<'_>) -> Read {
 fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Read>, Result<(), Close>) {
     let (mut reader, mut messages) = (Reader::new(LIMIT), Vec::new());
     for piece in pieces {
-        if let Err(close) = reader.read(&mut piece.to_vec(), |message| messages.push(owned(message))) {
+        if let Err(close) = reader.read(&mut piece.to_vec(), None, |message| messages.push(owned(message))) {
             return (messages, Err(close));
         }
     }
@@ -130,10 +130,10 @@ fn what_is_kept_is_what_came_and_only_until_the_message_is_whole() {
     let mut reader = Reader::new(1 << 20);
     let mut bytes = masked(0x82, &[7; 100_000]);
     let (begin, end) = bytes.split_at_mut(1_000);
-    reader.read(begin, |_| panic!("not whole yet")).unwrap();
+    reader.read(begin, None, |_| panic!("not whole yet")).unwrap();
     assert!((900..4_000).contains(&reader.bytes_kept()), "not what the header announces");
     let mut seen = 0;
-    reader.read(end, |_| seen += 1).unwrap();
+    reader.read(end, None, |_| seen += 1).unwrap();
     assert_eq!((seen, reader.bytes_kept()), (1, 0));
 }
 
