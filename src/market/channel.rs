@@ -31,6 +31,10 @@ pub enum Channel {
     AvgPrice,
     /// One candle as it grows, told once a second where it has changed; there is no word of its end (Upbit's candle).
     Candle(Unit),
+    /// Every execution agreed on outside of the book.
+    BlockTrade,
+    /// The price the exchange takes the market to be worth, once a second.
+    ReferencePrice,
 }
 
 /// How long changes are collected before they are sent.
@@ -186,6 +190,8 @@ impl Channel {
             Channel::Kline(interval, zone) => 16 + 16 * zone as usize + interval as usize,
             Channel::WindowTicker(window) => 48 + window as usize,
             Channel::Candle(unit) => 53 + unit as usize,
+            Channel::BlockTrade => 51,
+            Channel::ReferencePrice => 52,
         }
     }
 
@@ -209,7 +215,9 @@ impl Channel {
     #[inline]
     pub fn loss(self) -> Loss {
         match self {
-            Channel::Trade | Channel::AggTrade | Channel::Depth(_) | Channel::Kline(..) => Loss::Never,
+            Channel::Trade | Channel::AggTrade | Channel::BlockTrade | Channel::Depth(_) | Channel::Kline(..) => {
+                Loss::Never
+            }
             Channel::BookTicker
             | Channel::Ticker
             | Channel::MiniTicker
@@ -218,7 +226,8 @@ impl Channel {
             | Channel::PartialDepth(..)
             | Channel::WindowTicker(_)
             | Channel::AvgPrice
-            | Channel::Candle(_) => Loss::Superseded,
+            | Channel::Candle(_)
+            | Channel::ReferencePrice => Loss::Superseded,
         }
     }
 }
@@ -332,6 +341,8 @@ mod tests {
             Channel::DayTicker,
             Channel::Orderbook,
             Channel::AvgPrice,
+            Channel::BlockTrade,
+            Channel::ReferencePrice,
         ];
         all.extend(Window::ALL.map(Channel::WindowTicker));
         all.extend(Unit::ALL.map(Channel::Candle));

@@ -226,7 +226,7 @@ impl Engine {
     fn on_time(&mut self, tick: &Tick, cause: Cause, out: Out) -> bool {
         let (first, last) = match &tick.kind {
             // Their event time is the receive time.
-            Kind::BookTicker(_) | Kind::PartialDepth(_) => return true,
+            Kind::BookTicker(_) | Kind::PartialDepth(_) | Kind::ReferencePrice(_) => return true,
             Kind::Trade(trade) => (tick.ts_event.min(trade.ts_trade), tick.ts_event.max(trade.ts_trade)),
             Kind::AggTrade(trade) => (tick.ts_event.min(trade.ts_trade), tick.ts_event.max(trade.ts_trade)),
             _ => (tick.ts_event, tick.ts_event),

@@ -1,7 +1,7 @@
 //! What has lately been published, kept for those who ask instead of subscribing.
 //!
 //! One table on the ingest thread; it sees every tick that goes into the ring, so that an answer and the streams are
-//! of the same state. Worst case in memory per symbol: [`TRADES_MAX`] trades and as many aggregate trades, and
+//! of the same state. Worst case in memory per symbol: [`TRADES_MAX`] trades, as many aggregate trades and block trades, and
 //! [`KLINES_MAX`] candles of each interval that is published; all of it grows only as it comes.
 
 use std::collections::VecDeque;
@@ -11,7 +11,9 @@ use rustc_hash::FxHashMap;
 use crate::market::channel::{Channel, Interval, Zone};
 use crate::market::decimal::Decimal;
 use crate::market::symbol::SymbolId;
-use crate::market::tick::{AggTrade, AvgPrice, Best, Kind, Kline, Level, Tick, Ticker, Trade};
+use crate::market::tick::{
+    AggTrade, AvgPrice, Best, BlockTrade, Kind, Kline, Level, ReferencePrice, Tick, Ticker, Trade,
+};
 
 /// Trades kept per symbol, the most one request may ask for.
 pub const TRADES_MAX: usize = 1_000;
@@ -32,12 +34,16 @@ pub struct RecentOf {
     pub trades: VecDeque<Trade>,
     /// Oldest first.
     pub agg_trades: VecDeque<AggTrade>,
+    /// Oldest first.
+    pub block_trades: VecDeque<BlockTrade>,
     /// Oldest first, each once; the last may still be in the making.
     pub klines: FxHashMap<Interval, VecDeque<Kline>>,
     /// Statistics of 24 hours; `None` before the first.
     pub ticker: Option<Ticker>,
     /// Average price of five minutes; `None` before the first.
     pub average: Option<AvgPrice>,
+    /// Reference price, which may be that there is none; `None` before the first.
+    pub reference: Option<ReferencePrice>,
     /// Best bid and ask; `None` before the first.
     pub best: Option<Best>,
     /// Last price and size traded; `None` before the first trade.
@@ -68,7 +74,10 @@ impl Recent {
                 symbol.traded(Level { price: trade.price, size: trade.size });
                 push(&mut symbol.agg_trades, *trade, TRADES_MAX);
             }
+            // A trade agreed on outside of the book says nothing about the last price.
+            Kind::BlockTrade(trade) => push(&mut symbol.block_trades, *trade, TRADES_MAX),
             Kind::AvgPrice(average) => symbol.average = Some(*average),
+            Kind::ReferencePrice(reference) => symbol.reference = Some(*reference),
             Kind::BookTicker(ticker) => symbol.best = Some(ticker.best),
             Kind::Ticker(ticker) => {
                 symbol.traded(ticker.last);
@@ -137,5 +146,24 @@ mod tests {
         assert_eq!((symbol.trades.len(), symbol.trades[0].id), (1_000, 1_500));
         assert_eq!((symbol.price_places, symbol.size_places), (1, 3));
         assert_eq!(symbol.price().unwrap().to_string(), "1.50000000");
+    }
+
+    #[test]
+    fn block_trades_and_reference_prices_leave_the_last_price_alone() {
+        let mut recent = Recent::default();
+        let (price, taker) = (Decimal::parse(b"3120.55").unwrap(), Taker::Seller);
+        for id in 0..1_010 {
+            let trade = BlockTrade { id, price, size: price, ts_trade: id, taker };
+            recent.on_tick(&Tick { kind: Kind::BlockTrade(trade), ..Tick::default() });
+        }
+        assert!(recent.of(SymbolId(0)).unwrap().reference.is_none());
+        for price in [Some(price), None] {
+            let reference = ReferencePrice { price, ts_valid: 7 };
+            recent.on_tick(&Tick { kind: Kind::ReferencePrice(reference), ..Tick::default() });
+        }
+        let symbol = recent.of(SymbolId(0)).unwrap();
+        assert_eq!((symbol.block_trades.len(), symbol.block_trades[0].id), (1_000, 10));
+        assert!(matches!(symbol.reference, Some(ReferencePrice { price: None, ts_valid: 7 })));
+        assert!(symbol.trades.is_empty() && symbol.price().is_none() && symbol.price_places == 0);
     }
 }

@@ -38,6 +38,7 @@ struct SymbolIds {
     trades: Range,
     candle_trades: Range,
     agg_trades: Range,
+    block_trades: Range,
     updates: Range,
     /// First `first_id` and last `last_id` of the depth streams at 100 and 1,000 ms, as on the tape.
     depth: [Option<(i64, i64)>; 2],
@@ -172,6 +173,7 @@ impl Seam {
                 let length = (kline.ts_close - kline.ts_open) / NS_PER_SECOND + 1;
                 self.step_ns = self.step_ns.max(length * NS_PER_SECOND);
             }
+            Kind::BlockTrade(trade) => ids.block_trades.include(trade.id, trade.id),
             Kind::BookTicker(ticker) => ids.updates.include(ticker.update_id, ticker.update_id),
             Kind::PartialDepth(book) => ids.updates.include(book.last_update_id, book.last_update_id),
             Kind::Depth(depth) => {
@@ -225,6 +227,11 @@ impl Seam {
                     ticker.last_id += trades;
                 }
             }
+            Kind::BlockTrade(trade) => {
+                trade.id += self.pass * ids.block_trades.step(0).unwrap_or(0);
+                trade.ts_trade += time;
+            }
+            Kind::ReferencePrice(reference) => reference.ts_valid += time,
             Kind::AvgPrice(average) => average.ts_trade += time,
             Kind::Candle(candle) => candle.ts_open += time,
             Kind::DayTicker(ticker) => ticker.ts_trade += time,

@@ -17,7 +17,8 @@ pub struct Tick {
     pub sequence: u64,
     /// When the raw message was received or recorded.
     pub ts_recv: i64,
-    /// The exchange's clock at the event; equal to `ts_recv` where the message carried no time (Binance `bookTicker`).
+    /// The exchange's clock at the event; equal to `ts_recv` where the message carried no time of its own
+    /// (Binance `bookTicker`, `referencePrice`).
     pub ts_event: i64,
     /// Whose update it is; meaningless for [`Kind::Announce`], [`Kind::Second`] and [`Kind::End`].
     pub symbol: SymbolId,
@@ -67,6 +68,10 @@ pub enum Kind {
     AvgPrice(AvgPrice),
     /// A candle as it grows.
     Candle(Candle),
+    /// An execution agreed on outside of the book.
+    BlockTrade(BlockTrade),
+    /// The price an exchange takes a market to be worth.
+    ReferencePrice(ReferencePrice),
 }
 
 impl Tick {
@@ -323,6 +328,30 @@ pub struct Candle {
     pub volume: Decimal,
     /// Turnover in the quote currency.
     pub turnover: Decimal,
+}
+
+/// An execution agreed on outside of the book. It is part of no candle and no statistics.
+#[derive(Clone, Copy, Debug)]
+pub struct BlockTrade {
+    /// Unique for its symbol; a numbering apart from that of [`Trade::id`].
+    pub id: i64,
+    /// Price.
+    pub price: Decimal,
+    /// Executed size in the base currency.
+    pub size: Decimal,
+    /// When it was executed.
+    pub ts_trade: i64,
+    /// Who counts as having crossed the spread.
+    pub taker: Taker,
+}
+
+/// The price an exchange takes a market to be worth.
+#[derive(Clone, Copy, Debug)]
+pub struct ReferencePrice {
+    /// In the quote currency; `None` while the market has no reference price.
+    pub price: Option<Decimal>,
+    /// When it was valid, by the exchange's clock. The message carries no other time.
+    pub ts_valid: i64,
 }
 
 /// The best levels of a book. They lie in the annex: `bids` of them, best first, then the asks.

@@ -20,6 +20,7 @@
 //! | `best_*` of Upbit's trade | | the book's best levels at that moment; null before there is one |
 
 pub mod binance;
+pub mod cursor;
 pub mod json;
 pub mod pair;
 pub mod translate;

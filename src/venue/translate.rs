@@ -73,6 +73,8 @@ fn numbers(tick: &mut Tick, mut to: impl FnMut(Decimal) -> Decimal) {
             all(&mut [&mut ticker.highest_52w.price, &mut ticker.lowest_52w.price]);
         }
         Kind::Orderbook(book) => all(&mut [&mut book.total_ask, &mut book.total_bid]),
+        Kind::BlockTrade(trade) => all(&mut [&mut trade.price, &mut trade.size]),
+        Kind::ReferencePrice(reference) => reference.price.iter_mut().for_each(|price| all(&mut [price])),
         Kind::AvgPrice(average) => all(&mut [&mut average.average]),
         Kind::Depth(_) | Kind::PartialDepth(_) | Kind::Announce(_) | Kind::Second | Kind::End => {}
     }

@@ -3,8 +3,8 @@
 use crate::market::channel::Channel;
 use crate::market::decimal::Decimal;
 use crate::market::tick::{
-    AggTrade, AvgPrice, BookTicker, Depth, Kind, Kline, Level, MiniTicker, PartialDepth, Taker, Tick, Ticker, Trade,
-    WindowTicker,
+    AggTrade, AvgPrice, BlockTrade, BookTicker, Depth, Kind, Kline, Level, MiniTicker, PartialDepth, ReferencePrice,
+    Taker, Tick, Ticker, Trade, WindowTicker,
 };
 use crate::venue::binance::TimeUnit;
 use crate::venue::json::Json;
@@ -25,6 +25,8 @@ pub fn write_payload(tick: &Tick, levels: &[Level], symbol: &str, unit: TimeUnit
         Kind::PartialDepth(depth) => event.partial_depth(depth, levels),
         Kind::WindowTicker(ticker) => event.window_ticker(ticker),
         Kind::AvgPrice(average) => event.avg_price(average),
+        Kind::BlockTrade(trade) => event.block_trade(trade),
+        Kind::ReferencePrice(reference) => event.reference_price(reference),
         Kind::DayTicker(_) | Kind::Orderbook(_) | Kind::Candle(_) => return false,
         Kind::Announce(_) | Kind::Second | Kind::End => return false,
     }
@@ -81,6 +83,21 @@ impl Event<'_> {
         self.number(",\"p\":", trade.price).number(",\"q\":", trade.size);
         self.int(",\"f\":", trade.first_id).int(",\"l\":", trade.last_id);
         self.time(",\"T\":", trade.ts_trade).maker(trade.taker);
+    }
+
+    fn block_trade(&mut self, trade: &BlockTrade) {
+        self.head("blockTrade").int(",\"t\":", trade.id);
+        self.number(",\"p\":", trade.price).number(",\"q\":", trade.size);
+        self.time(",\"T\":", trade.ts_trade).json.text(",\"m\":").bool(trade.taker == Taker::Seller).text("}");
+    }
+
+    fn reference_price(&mut self, reference: &ReferencePrice) {
+        self.json.text("{\"e\":\"referencePrice\",\"s\":\"").text(self.symbol).text("\"");
+        match reference.price {
+            Some(price) => self.json.text(",\"r\":").quoted(price),
+            None => self.json.text(",\"r\":null"),
+        };
+        self.time(",\"t\":", reference.ts_valid).json.text("}");
     }
 
     fn book_ticker(&mut self, ticker: &BookTicker) {

@@ -9,7 +9,7 @@ use crate::market::civil::NS_PER_MS;
 use crate::market::decimal::Decimal;
 use crate::market::symbol::{Symbols, Venue};
 use crate::market::tick::{Best, Kind, Level, Tick, Ticker};
-use crate::venue::binance::decode::{Entries, size_of_value};
+use crate::venue::binance::decode::parsed::{Entries, size_of_value};
 use crate::venue::{Rejected, intern};
 
 /// Reads a list of tickers out of a parsed message.

@@ -103,6 +103,8 @@ pub fn channel(kind: &str) -> Option<Channel> {
         "ticker" => Some(Channel::Ticker),
         "miniTicker" => Some(Channel::MiniTicker),
         "avgPrice" => Some(Channel::AvgPrice),
+        "blockTrade" => Some(Channel::BlockTrade),
+        "referencePrice" => Some(Channel::ReferencePrice),
         kind => match kind.strip_prefix("ticker_") {
             Some(window) => Window::from_name(window).map(Channel::WindowTicker),
             None => kline(kind, Zone::Utc),
@@ -124,6 +126,8 @@ pub fn write_name(symbol: &str, channel: Channel, out: &mut String) {
         Channel::Ticker => "ticker".to_owned(),
         Channel::MiniTicker => "miniTicker".to_owned(),
         Channel::AvgPrice => "avgPrice".to_owned(),
+        Channel::BlockTrade => "blockTrade".to_owned(),
+        Channel::ReferencePrice => "referencePrice".to_owned(),
         Channel::Depth(of) => format!("depth{}", pace(of)),
         Channel::PartialDepth(levels, of) => format!("depth{}{}", levels.count(), pace(of)),
         Channel::WindowTicker(window) => format!("ticker_{}", window.name()),
@@ -208,7 +212,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parsed_names_are_well_formed_and_come_back(name in "[a-z0-9_]{1,20}@(trade|aggTrade|depth(5|10|20)?(@100ms)?|bookTicker|ticker(_1h|_4h|_1d)?|miniTicker|avgPrice|kline_(1s|1m|1M|8h|1w)(@[+]08:00)?)") {
+        fn parsed_names_are_well_formed_and_come_back(name in "[a-z0-9_]{1,20}@(trade|aggTrade|depth(5|10|20)?(@100ms)?|bookTicker|ticker(_1h|_4h|_1d)?|miniTicker|avgPrice|blockTrade|referencePrice|kline_(1s|1m|1M|8h|1w)(@[+]08:00)?)") {
             prop_assert!(is_well_formed(&name));
             let Some((Scope::Symbol(symbol), channel)) = parse(&name, Encoding::Json) else { panic!() };
             let mut written = String::new();
