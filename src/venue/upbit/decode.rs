@@ -2,7 +2,7 @@
 //!
 //! Upbit's numbers are bare, with trailing zeros, exponents and up to 27 digits, and their spelling must survive. A
 //! parser that turns numbers into doubles cannot be used, simd-json included; `serde_json` hands out the text of a
-//! number as it stands.
+//! number as it stands. Messages in the usual order of members do without any parser; see [`in_order`].
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -14,6 +14,7 @@ use crate::market::symbol::{Symbols, Venue};
 use crate::market::tick::{
     Best, Candle, DayChange, DayTicker, Direction, Kind, Level, MarketState, Orderbook, Record, Taker, Tick, Trade,
 };
+use crate::venue::upbit::in_order;
 use crate::venue::{LEVELS_MAX, Message, Rejected, intern};
 
 type Number<'a> = Option<&'a RawValue>;
@@ -135,13 +136,27 @@ impl DelistingDate {
     }
 }
 
-/// Reads one message into `tick` and `levels`.
+/// Reads one message into `tick` and `levels`, which is empty.
 ///
 /// # Errors
 /// [`Rejected`] for whatever is no ticker, trade, order book or candle.
 pub fn decode(
     raw: &[u8],
     _ts_recv: i64,
+    symbols: &mut Symbols,
+    tick: &mut Tick,
+    levels: &mut Vec<Level>,
+) -> Result<Message, Rejected> {
+    if in_order::read(raw, symbols, tick, levels).is_some() {
+        return Ok(Message::Tick);
+    }
+    levels.clear();
+    parse(raw, symbols, tick, levels)
+}
+
+/// The same for a message of any form.
+pub(super) fn parse(
+    raw: &[u8],
     symbols: &mut Symbols,
     tick: &mut Tick,
     levels: &mut Vec<Level>,

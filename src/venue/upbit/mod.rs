@@ -5,6 +5,7 @@
 
 pub mod decode;
 pub mod grouping;
+mod in_order;
 pub mod json;
 mod keys;
 pub mod request;
