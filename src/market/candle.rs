@@ -42,8 +42,13 @@ const ZONED: [Interval; SERIES - 16] =
 
 /// First second of the candle that holds `second`, and of the one after it.
 pub fn span(interval: Interval, zone: Zone, second: i64) -> (i64, i64) {
+    span_ahead(interval, zone.seconds(), second)
+}
+
+/// The same where clocks are `ahead` seconds ahead of UTC.
+pub fn span_ahead(interval: Interval, ahead: i64, second: i64) -> (i64, i64) {
     const DAY: i64 = 86_400;
-    let local = second + zone.seconds();
+    let local = second + ahead;
     let (open, end) = match interval {
         Interval::Mo1 => {
             let first = Date { day: 1, ..Date::from_days(local.div_euclid(DAY) as i32) };
@@ -61,7 +66,7 @@ pub fn span(interval: Interval, zone: Zone, second: i64) -> (i64, i64) {
             (open, open + length)
         }
     };
-    (open - zone.seconds(), end - zone.seconds())
+    (open - ahead, end - ahead)
 }
 
 /// Length and zone of a series.
@@ -213,27 +218,31 @@ impl Series {
     }
 
     fn kline(&self, closed: bool, places: Places) -> Kline {
-        let Bar { mut summary, taker_volume, taker_quote_volume } = self.bar;
-        if summary.trades == 0 {
-            let price = self.close;
-            (summary.open, summary.high, summary.low, summary.close) = (price, price, price, price);
-        }
-        Kline {
-            ts_open: self.open * NS_PER_SECOND,
-            ts_close: self.end * NS_PER_SECOND - 1,
-            first_id: summary.first_id,
-            last_id: summary.last_id,
-            open: summary.open,
-            close: summary.close,
-            high: summary.high,
-            low: summary.low,
-            volume: places.volume(summary.volume),
-            trades: summary.trades,
-            closed,
-            quote_volume: places.quote_volume(summary.quote_volume),
-            taker_volume: places.volume(taker_volume),
-            taker_quote_volume: places.quote_volume(taker_quote_volume),
-        }
+        kline((self.open, self.end), &self.bar, self.close, closed, places)
+    }
+}
+
+/// The candle from the first second of `span` up to, not including, the last; without trades it shows `close`.
+pub fn kline((open, end): (i64, i64), bar: &Bar, close: Decimal, closed: bool, places: Places) -> Kline {
+    let Bar { mut summary, taker_volume, taker_quote_volume } = *bar;
+    if summary.trades == 0 {
+        (summary.open, summary.high, summary.low, summary.close) = (close, close, close, close);
+    }
+    Kline {
+        ts_open: open * NS_PER_SECOND,
+        ts_close: end * NS_PER_SECOND - 1,
+        first_id: summary.first_id,
+        last_id: summary.last_id,
+        open: summary.open,
+        close: summary.close,
+        high: summary.high,
+        low: summary.low,
+        volume: places.volume(summary.volume),
+        trades: summary.trades,
+        closed,
+        quote_volume: places.quote_volume(summary.quote_volume),
+        taker_volume: places.volume(taker_volume),
+        taker_quote_volume: places.quote_volume(taker_quote_volume),
     }
 }
 

@@ -74,9 +74,6 @@ pub struct Summary {
     pub quote_volume: Decimal,
 }
 
-/// A summary of each second that saw a trade is kept for a day.
-const _: () = assert!(size_of::<Summary>() == 128);
-
 impl Summary {
     /// Nothing.
     pub const EMPTY: Summary = Summary {
@@ -140,6 +137,9 @@ pub struct Bar {
     /// Quote volume spent by buying takers.
     pub taker_quote_volume: Decimal,
 }
+
+/// One for each second that saw a trade is kept for a day.
+const _: () = assert!(size_of::<Bar>() == 160);
 
 impl Bar {
     /// Nothing.

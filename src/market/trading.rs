@@ -27,7 +27,7 @@ use crate::market::growing::{Growing, Grown};
 use crate::market::statistics::{Places, Statistics, average_price};
 use crate::market::summary::{Bar, Execution};
 use crate::market::tick::{AvgPrice, Best, DayTicker, Kind};
-use crate::market::window::{History, SECONDS_KEPT};
+use crate::market::window::History;
 use crate::market::wire::Wire;
 
 /// The most seconds that are summed before they go into the candles; there are more only where trades come late.
@@ -187,7 +187,7 @@ impl Trading {
             Some(rolling) if rolling.start == start => rolling,
             _ => {
                 let sum = self.history.sum(start, second + 1);
-                Rolling { start, volume: sum.volume, turnover: sum.quote_volume }
+                Rolling { start, volume: sum.summary.volume, turnover: sum.summary.quote_volume }
             }
         };
         self.rolling = Some(rolling);
@@ -217,8 +217,7 @@ impl Trading {
         }
         self.candles.on_second(now, self.places, wire);
         self.growing.on_second(wire);
-        let kept = now - SECONDS_KEPT;
-        self.history.drop_before(kept - kept.rem_euclid(60));
+        self.history.drop_old(now);
     }
 
     /// Moves the sums of single seconds to where they are kept.
@@ -236,11 +235,7 @@ impl Trading {
             if self.growing.add(&bar.summary, ts_last) {
                 self.late.passed += bar.summary.trades.unsigned_abs();
             }
-            // What is older than the longest window would only be dropped again.
-            if second < VIEWS.map(|view| view.start(next)).into_iter().min().unwrap_or(next) {
-                continue;
-            }
-            self.history.add(&bar.summary);
+            self.history.add(&bar);
             for (edge, view) in self.edges.iter_mut().zip(VIEWS) {
                 if second >= view.start(next) {
                     edge.is_changed = true;
@@ -256,7 +251,7 @@ impl Trading {
             return;
         }
         let start = View::Day.start(now);
-        let statistics = Statistics::new(&self.history.sum(start, now), self.last.price, self.places);
+        let statistics = Statistics::new(&self.history.sum(start, now).summary, self.last.price, self.places);
         let ts_event = now * NS_PER_SECOND;
         if full {
             let none = self.places.no_level();
@@ -274,7 +269,7 @@ impl Trading {
         let channel = Channel::WindowTicker(window);
         if wire.wants(channel) {
             let start = View::Minutes(window).start(now);
-            let statistics = Statistics::new(&self.history.sum(start, now), self.last.price, self.places);
+            let statistics = Statistics::new(&self.history.sum(start, now).summary, self.last.price, self.places);
             let ticker = statistics.window_ticker((start * NS_PER_SECOND, now * NS_PER_SECOND - 1));
             wire.send(channel, now * NS_PER_SECOND, Kind::WindowTicker(ticker), &[]);
         }
@@ -282,7 +277,7 @@ impl Trading {
 
     fn send_average(&self, now: i64, wire: &mut Wire) {
         let sum = self.history.sum(View::Average.start(now), now);
-        let average = average_price(&sum).unwrap_or(self.last.price);
+        let average = average_price(&sum.summary).unwrap_or(self.last.price);
         let kind = Kind::AvgPrice(AvgPrice { average, ts_trade: self.last.ts_trade });
         wire.send(Channel::AvgPrice, now * NS_PER_SECOND, kind, &[]);
     }
