@@ -49,8 +49,9 @@
 //!
 //! # Limits
 //!
-//! A symbol's trades cost at most 11 MiB for its windows ([`window`](crate::market::window)) and 9 KiB for its candles
-//! and its day, 2 KiB for ids that have no order; nothing before its first trade. Its changes of a second are bounded by
+//! A symbol's trades cost at most 15 MiB for its windows after a week and 20 MiB after a year
+//! ([`window`](crate::market::window)), 9 KiB for its candles and its day, 110 KiB for its last aggregate trades, 2 KiB
+//! for ids that have no order; nothing before its first trade. Its changes of a second are bounded by
 //! [`merged_depth::LEVELS_MAX`](crate::market::merged_depth::LEVELS_MAX), its waiting ones as [`Books`] says. Beside the
 //! book there are 2 KiB for the window that was told last, where one is wanted, and at most 8 KiB for native ticks that
 //! may be told again. There are at most [`Symbols::COUNT_MAX`](crate::market::symbol::Symbols::COUNT_MAX) symbols.
@@ -62,7 +63,7 @@ use std::sync::Arc;
 
 use crate::market::book::Book;
 use crate::market::books::{BookCounts, Books};
-use crate::market::channel::{Channel, Pace};
+use crate::market::channel::{Channel, Pace, Stream};
 use crate::market::civil::NS_PER_SECOND;
 use crate::market::clock::{Crossed, MarketClock, is_believable};
 use crate::market::day::{ToldClose, day_of};
@@ -215,6 +216,22 @@ impl Engine {
     /// The book of a symbol as its first snapshot had it.
     pub fn first_snapshot(&self, symbol: SymbolId) -> Option<&Book> {
         self.books.first_snapshot(symbol)
+    }
+
+    /// What is kept of a symbol beside its book; `None` before its first tick, and of another venue's.
+    pub fn instrument(&self, symbol: SymbolId) -> Option<&Instrument> {
+        self.instruments.get(symbol.index())
+    }
+
+    /// Whether the feed carries this stream itself, and that is what is published.
+    pub fn is_native(&self, stream: Stream) -> bool {
+        let (channel, now) = (stream.channel, self.clock.now());
+        self.instrument(stream.symbol).is_some_and(|instrument| instrument.is_native(channel, self.derive, now))
+    }
+
+    /// The market clock, nanoseconds since the epoch; 0 before the first event.
+    pub fn now(&self) -> i64 {
+        self.clock.now()
     }
 
     /// What it has met so far.

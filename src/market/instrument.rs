@@ -1,6 +1,8 @@
 //! What the engine keeps of one symbol beside its book, and what follows from it.
 
-use crate::market::aggregate::Aggregation;
+use std::collections::VecDeque;
+
+use crate::market::aggregate::{Aggregation, Group};
 use crate::market::book::Book;
 use crate::market::channel::{Channel, Levels, Pace, Unit};
 use crate::market::civil::NS_PER_SECOND;
@@ -16,6 +18,9 @@ use crate::market::trade_ids::TradeIds;
 use crate::market::trading::{Late, Trading};
 use crate::market::upper_book::UpperBook;
 use crate::market::wire::{Out, Wire};
+
+/// Aggregate trades kept for those who ask, the most one request may ask for. Some 110 bytes each.
+pub const AGGREGATES_MAX: usize = 1_000;
 
 /// What became of a trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +44,8 @@ pub struct Instrument {
     pub restating: Restating,
     trade_ids: TradeIds,
     aggregation: Aggregation,
+    /// The newest complete groups of single trades, oldest first.
+    aggregates: VecDeque<AggTrade>,
     trading: Option<Box<Trading>>,
     /// Event time of the newest trade.
     traded_at: i64,
@@ -92,6 +99,27 @@ impl Instrument {
         }
     }
 
+    /// Whether the feed carries this channel itself, and that is what is published.
+    pub fn is_native(&self, channel: Channel, derive: Derive, now: i64) -> bool {
+        let is_dropped = derive == Derive::Always && self.derivation.channels(derive, now) & channel.bit() != 0;
+        self.derivation.is_native(channel) && !is_dropped
+    }
+
+    /// Its trades; `None` before the first.
+    pub fn trading(&self) -> Option<&Trading> {
+        self.trading.as_deref()
+    }
+
+    /// Best bid and ask; `None` before the first.
+    pub fn best(&self) -> Option<Best> {
+        self.best
+    }
+
+    /// Its newest single trades, taken together by taker order, oldest first; without those that may go on.
+    pub fn aggregates(&self) -> &VecDeque<AggTrade> {
+        &self.aggregates
+    }
+
     /// Takes note of what a feed says about yesterday's close.
     pub fn note_close(&mut self, told: ToldClose) {
         let is_better = |known: ToldClose| told.day > known.day || told.day == known.day && told.is_exact;
@@ -113,9 +141,17 @@ impl Instrument {
         if matches!(taken, Taken::Added(_))
             && let Some(group) = self.aggregation.add(trade, ts_event, now)
         {
-            wire.send(Channel::AggTrade, group.ts_event, Kind::AggTrade(group.trade), &[]);
+            self.on_group(&group, wire);
         }
         taken
+    }
+
+    fn on_group(&mut self, group: &Group, wire: &mut Wire) {
+        if self.aggregates.len() == AGGREGATES_MAX {
+            self.aggregates.pop_front();
+        }
+        self.aggregates.push_back(group.trade);
+        wire.send(Channel::AggTrade, group.ts_event, Kind::AggTrade(group.trade), &[]);
     }
 
     /// Takes in an aggregate trade; it counts where no single trades are known.
@@ -149,7 +185,7 @@ impl Instrument {
         if wire.wants(Channel::DayTicker)
             && let Some(trading) = &mut self.trading
         {
-            let ticker = trading.day_ticker(second, self.told_close);
+            let ticker = trading.utc_day_ticker(second, self.told_close);
             wire.send(Channel::DayTicker, self.traded_at, Kind::DayTicker(ticker), &[]);
         }
         Taken::Added(execution.last_id.abs_diff(execution.first_id).saturating_add(1))
@@ -214,7 +250,7 @@ impl Instrument {
         wire: &mut Wire,
     ) -> bool {
         if let Some(group) = self.aggregation.take_complete(now) {
-            wire.send(Channel::AggTrade, group.ts_event, Kind::AggTrade(group.trade), &[]);
+            self.on_group(&group, wire);
         }
         self.send_upper(book, wire);
         self.send_partial(Pace::Ms100, ts_event, book, spare, wire);
@@ -263,7 +299,7 @@ impl Instrument {
 
     fn restate_day(&mut self, now: i64, wire: &mut Wire) -> bool {
         let Some(trading) = &mut self.trading else { return false };
-        let ticker = trading.day_ticker(now / NS_PER_SECOND, self.told_close);
+        let ticker = trading.utc_day_ticker(now / NS_PER_SECOND, self.told_close);
         wire.restate(Channel::DayTicker, self.traded_at, Kind::DayTicker(ticker), &[]);
         true
     }

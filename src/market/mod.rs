@@ -8,6 +8,7 @@ pub mod book;
 pub mod books;
 pub mod candle;
 pub mod channel;
+pub mod chart;
 pub mod civil;
 pub mod clock;
 pub mod day;

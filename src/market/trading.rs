@@ -17,16 +17,19 @@
 //! Upbit's candles are told on whole seconds, too ([`growing`](crate::market::growing)). Its ticker is told with every
 //! trade: the [`day`](crate::market::day), and the volume of the 86,400 whole seconds of which the last is the present
 //! one. The sum of those that are over is kept while somebody asks for it, so it is added up once a second.
+//!
+//! Who asks instead of listening is answered at any instant, from the same sums and those of the present second.
 
 use crate::market::candle::Candles;
 use crate::market::channel::{Channel, Unit, Window};
+use crate::market::chart::{Chart, Cut, Stretch};
 use crate::market::civil::NS_PER_SECOND;
 use crate::market::day::{Day, ToldClose};
 use crate::market::decimal::Decimal;
 use crate::market::growing::{Growing, Grown};
 use crate::market::statistics::{Places, Statistics, average_price};
-use crate::market::summary::{Bar, Execution};
-use crate::market::tick::{AvgPrice, Best, DayTicker, Kind};
+use crate::market::summary::{Bar, Execution, Summary};
+use crate::market::tick::{AvgPrice, Best, DayTicker, Kind, Kline, Ticker, WindowTicker};
 use crate::market::window::History;
 use crate::market::wire::Wire;
 
@@ -181,7 +184,7 @@ impl Trading {
     }
 
     /// The day's ticker in the second `second`. Cost: some divisions, and adding up a window the first time in a second.
-    pub fn day_ticker(&mut self, second: i64, told: Option<ToldClose>) -> DayTicker {
+    pub fn utc_day_ticker(&mut self, second: i64, told: Option<ToldClose>) -> DayTicker {
         let start = second - 86_399;
         let rolling = match self.rolling {
             Some(rolling) if rolling.start == start => rolling,
@@ -243,6 +246,46 @@ impl Trading {
                 }
             }
         }
+    }
+
+    /// The candles of a stretch, oldest first; `now` is the time in nanoseconds.
+    pub fn klines(&self, cut: Cut, stretch: Stretch, now: i64) -> Vec<Kline> {
+        let fresh: Vec<Bar> = self.fresh.iter().map(|fresh| fresh.bar).collect();
+        let (history, places, now) = (&self.history, self.places, now.div_euclid(NS_PER_SECOND));
+        Chart { history, fresh: &fresh, places, now }.klines(cut, stretch)
+    }
+
+    /// Statistics of the 24 hours before `now`, from the whole second on in which they begin.
+    pub fn day_ticker(&self, now: i64, best: Option<Best>) -> Ticker {
+        let open = now - 86_400 * NS_PER_SECOND;
+        let start = open.div_euclid(NS_PER_SECOND);
+        let none = self.places.no_level();
+        let best = best.unwrap_or(Best { ask: none, bid: none });
+        self.statistics_from(start).ticker(self.history.price_before(start), &self.last, best, (open, now))
+    }
+
+    /// Statistics of all trades from the second `start` on, which must not be older than a day, or seven for a whole
+    /// minute. `ts_close` is only passed on.
+    pub fn window_ticker(&self, start: i64, ts_close: i64) -> WindowTicker {
+        self.statistics_from(start).window_ticker((start * NS_PER_SECOND, ts_close))
+    }
+
+    /// The average price of the five minutes before `now`, from the whole second on in which they begin.
+    pub fn average(&self, now: i64) -> AvgPrice {
+        let sum = self.sum_from(now.div_euclid(NS_PER_SECOND) - AVERAGE_SECONDS);
+        AvgPrice { average: average_price(&sum).unwrap_or(self.last.price), ts_trade: self.last.ts_trade }
+    }
+
+    fn statistics_from(&self, start: i64) -> Statistics {
+        Statistics::new(&self.sum_from(start), self.last.price, self.places)
+    }
+
+    /// All trades from the second `start` on.
+    fn sum_from(&self, start: i64) -> Summary {
+        let mut sum = self.history.sum(start, i64::MAX).summary;
+        let fresh = self.fresh.iter().map(|fresh| &fresh.bar.summary);
+        fresh.filter(|summary| summary.start >= start).for_each(|summary| sum.merge(summary));
+        sum
     }
 
     fn send_tickers(&self, now: i64, best: Option<Best>, mini: bool, full: bool, wire: &mut Wire) {
