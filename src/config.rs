@@ -116,6 +116,10 @@ pub struct RawConfig {
     /// `!miniTicker@arr@1000ms`, `<symbol>@depth@1000ms`. [default: true]
     #[arg(long, value_name = "BOOL")]
     pub retired_names: Option<bool>,
+    /// Binance: symbols to list by REST, a file with what the exchange's exchangeInfo answered, .json or .zst. Symbols
+    /// of the tape that it lacks are added, their rules inferred.
+    #[arg(long, value_name = "FILE")]
+    pub exchange_info: Option<PathBuf>,
     /// Binance: weight of requests below /api/ that an IP address may use in a minute, 0 for any. [default: 6000]
     #[arg(long, value_name = "N")]
     pub weight_max: Option<u32>,
@@ -213,6 +217,9 @@ pub struct Config {
     pub binance: BinanceLimits,
     /// Connections from one IP address within 5 minutes, for clients of Binance; 0 for any number.
     pub attempts_max: u32,
+    /// Symbols that are listed whether or not the tape has them; `None` for the tape's alone. Worst case in memory: the
+    /// file's size, unpacked.
+    pub exchange_info: Option<PathBuf>,
     /// Weight of requests that one IP address may use in a minute; 0 for any.
     pub weight_max: u32,
     /// For clients of Upbit.
@@ -264,7 +271,7 @@ impl RawConfig {
             backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max streams_max derive ping_interval
             message_rate message_burst connection_lifetime attempts_max weight_max pong_timeout idle_timeout
             retired_names upbit_requests upbit_requests_minute upbit_handshakes upbit_origin_interval upbit_form
-            deflate deflate_level log
+            deflate deflate_level exchange_info log
         )
     }
 
@@ -327,6 +334,7 @@ impl RawConfig {
                 serves_retired_names: self.retired_names.unwrap_or(true),
             },
             attempts_max: self.attempts_max.unwrap_or(300),
+            exchange_info: self.exchange_info,
             weight_max: self.weight_max.unwrap_or(6_000),
             upbit: UpbitLimits {
                 idle_timeout_ms: millis(self.idle_timeout, 120),

@@ -1,8 +1,9 @@
 //! What has lately been published, kept for those who ask instead of subscribing.
 //!
 //! One table on the ingest thread; it sees every tick that goes into the ring, so that an answer and the streams are
-//! of the same state. Worst case in memory per symbol: [`TRADES_MAX`] trades, as many aggregate trades and block trades, and
-//! [`KLINES_MAX`] candles of each interval that is published; all of it grows only as it comes.
+//! of the same state. Worst case in memory per symbol: [`TRADES_MAX`] trades and as many aggregate and block trades,
+//! and [`KLINES_MAX`] candles of each interval and zone that is published; all of it grows only as it comes. What can be
+//! computed from trades when it is asked for is not here but in [`Trading`](crate::market::trading::Trading).
 
 use std::collections::VecDeque;
 
@@ -37,7 +38,7 @@ pub struct RecentOf {
     /// Oldest first.
     pub block_trades: VecDeque<BlockTrade>,
     /// Oldest first, each once; the last may still be in the making.
-    pub klines: FxHashMap<Interval, VecDeque<Kline>>,
+    pub klines: FxHashMap<(Interval, Zone), VecDeque<Kline>>,
     /// Statistics of 24 hours; `None` before the first.
     pub ticker: Option<Ticker>,
     /// Average price of five minutes; `None` before the first.
@@ -85,8 +86,8 @@ impl Recent {
                 symbol.ticker = Some(*ticker);
             }
             Kind::Kline(kline) => {
-                if let Channel::Kline(interval, Zone::Utc) = tick.channel {
-                    symbol.on_kline(interval, kline);
+                if let Channel::Kline(interval, zone) = tick.channel {
+                    symbol.on_kline((interval, zone), kline);
                 }
             }
             _ => {}
@@ -107,8 +108,8 @@ impl RecentOf {
         self.last = Some(last);
     }
 
-    fn on_kline(&mut self, interval: Interval, kline: &Kline) {
-        let klines = self.klines.entry(interval).or_default();
+    fn on_kline(&mut self, series: (Interval, Zone), kline: &Kline) {
+        let klines = self.klines.entry(series).or_default();
         match klines.back_mut() {
             Some(last) if last.ts_open == kline.ts_open => *last = *kline,
             _ => push(klines, *kline, KLINES_MAX),

@@ -50,6 +50,14 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
         return response;
     }
     if path == "/ws-api/v3" {
+        if fastwebsockets::upgrade::is_upgrade_request(&request) {
+            if let Err(wait) = core.shared.attempts.count(peer, Instant::now()) {
+                return too_many_attempts(wait);
+            }
+            if let Some(refusal) = rest::refuse_connection(core, peer) {
+                return refusal;
+            }
+        }
         let limits = core.shared.config.binance;
         let query = request.uri().query();
         let session = ApiSession::new(query, limits.heartbeat, limits.lifetime_ms, core.now_ms());

@@ -17,6 +17,7 @@ mod listener;
 mod read;
 mod rest;
 mod upbit_gate;
+mod weights;
 mod writer;
 
 use std::net::SocketAddr;
@@ -34,13 +35,13 @@ use crate::feed::FeedError;
 use crate::feed::merge::Merge;
 use crate::feed::preview::Preview;
 use crate::ingest::{Control, Ingest};
-use crate::market::channel::Channel;
 use crate::market::engine::Engine;
 use crate::metrics::Metrics;
 use crate::ring;
 use crate::server::attempts::{AttemptLimits, Attempts};
-use crate::server::rest::Weights;
 use crate::server::upbit_gate::UpbitGate;
+use crate::server::weights::Weights;
+use crate::venue::binance::rest::catalog::{Catalog, CatalogError};
 
 /// The time that attempts to connect are counted over.
 const ATTEMPTS_WINDOW: Duration = Duration::from_secs(300);
@@ -51,6 +52,9 @@ pub enum StartError {
     /// The feed cannot be used.
     #[error(transparent)]
     Feed(#[from] FeedError),
+    /// The file of symbols cannot be used.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -89,6 +93,7 @@ pub(crate) struct Shared {
     /// Handshakes and requests of clients of Upbit.
     pub(crate) upbit: UpbitGate,
     pub(crate) weights: Weights,
+    pub(crate) catalog: Option<Catalog>,
 }
 
 /// A server that runs.
@@ -144,6 +149,7 @@ impl Server {
     /// # Errors
     /// [`StartError`]; nothing runs then.
     pub fn start(config: Config) -> Result<Server, StartError> {
+        let catalog = config.exchange_info.as_deref().map(Catalog::read).transpose()?;
         let preview = Preview::of(&config.sources)?;
         let feed = Merge::open(&config.sources)?;
         let names: Vec<String> = config.sources.iter().map(|source| source.name()).collect();
@@ -158,15 +164,13 @@ impl Server {
             control: Arc::clone(&control),
             feed_name: names.join(" + "),
             preview,
+            catalog,
             weights: Weights::new(config.weight_max),
             attempts: Attempts::new(AttemptLimits { attempts_max: config.attempts_max, window: ATTEMPTS_WINDOW }),
             upbit: UpbitGate::new(config.upbit_handshakes, config.upbit_origin_interval),
             config,
         });
         let engine = Engine::new(shared.config.derive);
-        // What requests may ask for is kept whether or not anybody subscribes to it.
-        engine.interest().set_everywhere(Channel::Ticker);
-        engine.interest().set_everywhere(Channel::AvgPrice);
         let (send_ended, ended) = mpsc::unbounded_channel();
         let mut builder = ring::Builder::new(shared.config.ring).expect("the configuration was checked");
         let (mut bells, mut threads) = (Vec::new(), Vec::new());

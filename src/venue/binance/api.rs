@@ -6,9 +6,9 @@
 use serde_json::{Map, Value};
 
 use crate::venue::binance::request::Id;
+use crate::venue::binance::rest::PREFIX;
 use crate::venue::binance::rest::error::RestError;
 use crate::venue::binance::rest::query::{Options, Query};
-use crate::venue::binance::rest::{PREFIX, WEIGHT_PER_MINUTE};
 
 /// A request with what its answer needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,14 +23,30 @@ pub struct ApiRequest {
     pub shows_limits: bool,
 }
 
+/// What opening a connection weighs.
+pub const CONNECTION_WEIGHT: u32 = 2;
+
+/// What a client's address has used, as an answer tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Weight used in this minute.
+    pub used: u32,
+    /// Weight that may be used in a minute.
+    pub limit: u32,
+    /// Where it was too much: the time, and when to ask again, in milliseconds since the epoch.
+    pub retry_ms: Option<(i64, i64)>,
+}
+
 /// Method names and the ends of the paths that answer the same.
-const METHODS: [(&str, &str); 15] = [
+const METHODS: [(&str, &str); 19] = [
     ("ping", "ping"),
     ("time", "time"),
     ("exchangeInfo", "exchangeInfo"),
+    ("executionRules", "executionRules"),
     ("depth", "depth"),
     ("trades.recent", "trades"),
     ("trades.historical", "historicalTrades"),
+    ("blockTrades.historical", "historicalBlockTrades"),
     ("trades.aggregate", "aggTrades"),
     ("klines", "klines"),
     ("uiKlines", "uiKlines"),
@@ -40,6 +56,8 @@ const METHODS: [(&str, &str); 15] = [
     ("ticker", "ticker"),
     ("ticker.price", "ticker/price"),
     ("ticker.book", "ticker/bookTicker"),
+    ("referencePrice", "referencePrice"),
+    ("referencePrice.calculation", "referencePrice/calculation"),
 ];
 
 impl ApiRequest {
@@ -80,17 +98,23 @@ impl ApiRequest {
         }
     }
 
-    /// The answer's frame. `used` is what the client's address has used of its budget in this minute.
-    pub fn answer(&self, result: &Result<Vec<u8>, RestError>, used: u32) -> Vec<u8> {
-        let (status, key, body) = match result {
-            Ok(body) => (200, "result", body.clone()),
-            Err(error) => (error.status, "error", error.to_json().into_bytes()),
-        };
+    /// The answer's frame.
+    pub fn answer(&self, result: &Result<Vec<u8>, RestError>, budget: Budget) -> Vec<u8> {
+        let Budget { used, limit, retry_ms } = budget;
+        let (status, key) = result.as_ref().map_or_else(|error| (error.status, "error"), |_| (200, "result"));
         let mut out = format!(r#"{{"id":{},"status":{status},"{key}":"#, self.id.value()).into_bytes();
-        out.extend_from_slice(&body);
+        match result {
+            Ok(body) => out.extend_from_slice(body),
+            Err(error) => out.extend_from_slice(error.to_json().as_bytes()),
+        }
+        if let (Err(_), Some((now, again))) = (result, retry_ms) {
+            // The error's closing brace makes room for one more member.
+            out.pop();
+            out.extend_from_slice(format!(r#","data":{{"serverTime":{now},"retryAfter":{again}}}}}"#).as_bytes());
+        }
         if self.shows_limits {
             let limits = format!(
-                r#","rateLimits":[{{"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":{WEIGHT_PER_MINUTE},"count":{used}}}]"#
+                r#","rateLimits":[{{"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":{limit},"count":{used}}}]"#
             );
             out.extend_from_slice(limits.as_bytes());
         }
@@ -136,9 +160,14 @@ mod tests {
         );
         let (query, _) = Query::parse("/api/v3/depth", Some("symbol=BTCUSDT&limit=5"), None).unwrap();
         assert_eq!((request.query.as_ref(), &request.id), (Ok(&query), &Id::Text("q-1".into())));
-        let answer = request.answer(&Ok(b"{}".to_vec()), 7);
+        let budget = Budget { used: 7, limit: 6_000, retry_ms: None };
+        let answer = request.answer(&Ok(b"{}".to_vec()), budget);
         let expected = r#"{"id":"q-1","status":200,"result":{},"rateLimits":[{"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":6000,"count":7}]}"#;
         assert_eq!(String::from_utf8(answer).unwrap(), expected);
+        let refused = Err(RestError::banned(9));
+        let answer = String::from_utf8(request.answer(&refused, Budget { retry_ms: Some((1, 9)), ..budget })).unwrap();
+        assert!(answer.contains(r#"bans.","data":{"serverTime":1,"retryAfter":9}},"rateLimits":["#), "{answer}");
+        assert!(answer.starts_with(r#"{"id":"q-1","status":418,"error":{"code":-1003,"#), "{answer}");
         let text =
             r#"{"id":1,"method":"ticker.price","params":{"symbols":["BTCUSDT","ETHUSDT"],"returnRateLimits":false}}"#;
         let request = ApiRequest::parse(text, None, true);
@@ -166,8 +195,9 @@ mod tests {
         #[test]
         fn no_text_makes_it_panic(text in "\\PC{0,200}", value in "\\PC{0,30}") {
             ApiRequest::parse(&text, None, true);
+            let budget = Budget { used: 0, limit: 1, retry_ms: None };
             let params = serde_json::json!({"id": 1, "method": "depth", "params": {"symbol": value}});
-            let answer = ApiRequest::parse(&params.to_string(), None, true).answer(&Ok(b"{}".to_vec()), 0);
+            let answer = ApiRequest::parse(&params.to_string(), None, true).answer(&Ok(b"{}".to_vec()), budget);
             serde_json::from_slice::<Value>(&answer).unwrap();
         }
     }

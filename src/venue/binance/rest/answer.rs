@@ -5,7 +5,7 @@
 
 use crate::market::book::Book;
 use crate::market::decimal::Decimal;
-use crate::market::tick::{AggTrade, Kline, Level, Taker, Trade};
+use crate::market::tick::{AggTrade, BlockTrade, Kline, Level, ReferencePrice, Taker, Trade};
 use crate::venue::binance::TimeUnit;
 use crate::venue::json::Json;
 
@@ -45,13 +45,48 @@ fn write_level(level: Level, out: &mut Vec<u8>) {
 /// Appends trades, oldest first; recent and historical ones look alike.
 pub fn write_trades<'t>(trades: impl IntoIterator<Item = &'t Trade>, unit: TimeUnit, out: &mut Vec<u8>) {
     write_list(trades, out, |trade, out| {
-        let mut json = Json(out);
-        json.text("{\"id\":").int(trade.id);
-        json.text(",\"price\":").quoted(trade.price).text(",\"qty\":").quoted(trade.size);
-        json.text(",\"quoteQty\":").quoted(quote_size(trade.price, trade.size));
-        json.text(",\"time\":").int(unit.of(trade.ts_trade));
-        json.text(",\"isBuyerMaker\":").bool(trade.taker == Taker::Seller).text(",\"isBestMatch\":true}");
+        write_trade(trade, unit, out);
+        Json(out).text(",\"isBestMatch\":true}");
     });
+}
+
+/// Appends block trades, oldest first.
+pub fn write_block_trades<'t>(trades: impl IntoIterator<Item = &'t BlockTrade>, unit: TimeUnit, out: &mut Vec<u8>) {
+    write_list(trades, out, |block, out| {
+        let BlockTrade { id, price, size, ts_trade, taker } = *block;
+        write_trade(&Trade { id, price, size, ts_trade, taker, day: None, best: None }, unit, out);
+        Json(out).text("}");
+    });
+}
+
+/// What all trades have in common; the object is left open.
+fn write_trade(trade: &Trade, unit: TimeUnit, out: &mut Vec<u8>) {
+    let mut json = Json(out);
+    json.text("{\"id\":").int(trade.id);
+    json.text(",\"price\":").quoted(trade.price).text(",\"qty\":").quoted(trade.size);
+    json.text(",\"quoteQty\":").quoted(quote_size(trade.price, trade.size));
+    json.text(",\"time\":").int(unit.of(trade.ts_trade));
+    json.text(",\"isBuyerMaker\":").bool(trade.taker == Taker::Seller);
+}
+
+/// Appends a symbol's reference price, which may be none, and since when it is that.
+pub fn write_reference_price(symbol: &str, reference: &ReferencePrice, unit: TimeUnit, out: &mut Vec<u8>) {
+    let mut json = Json(out);
+    json.text("{\"symbol\":\"").text(symbol).text("\",\"referencePrice\":");
+    match reference.price {
+        Some(price) => json.quoted(price),
+        None => json.text("null"),
+    };
+    json.text(",\"timestamp\":").int(unit.of(reference.ts_valid)).text("}");
+}
+
+/// Appends the execution rules of symbols of which none are known.
+pub fn write_execution_rules<'s>(symbols: impl IntoIterator<Item = &'s str>, out: &mut Vec<u8>) {
+    Json(out).text("{\"symbolRules\":");
+    write_list(symbols, out, |symbol, out| {
+        Json(out).text("{\"symbol\":\"").text(symbol).text("\",\"rules\":[]}");
+    });
+    Json(out).text("}");
 }
 
 /// Appends aggregated trades, oldest first.
@@ -156,6 +191,10 @@ mod tests {
         let text = written(|out| write_trades(&trades[..1], TimeUnit::Microseconds, out));
         assert!(text.contains(r#""time":1790000000123456,"#));
         assert_eq!(written(|out| write_trades([], TimeUnit::Milliseconds, out)), "[]");
+        let Trade { id, price, size, ts_trade, taker, .. } = trades[0];
+        let block = BlockTrade { id, price, size, ts_trade, taker };
+        let text = written(|out| write_block_trades([&block], TimeUnit::Milliseconds, out));
+        assert!(text.ends_with(r#""time":1790000000123,"isBuyerMaker":true}]"#), "{text}");
     }
 
     #[test]
@@ -213,6 +252,20 @@ mod tests {
                 out
             )),
             r#"{"mins":5,"price":"9.35751834","closeTime":1790000000000000}"#
+        );
+    }
+
+    #[test]
+    fn reference_prices_may_be_none_and_rules_may_be_unknown() {
+        let of = |price| {
+            let reference = ReferencePrice { price, ts_valid: 1_790_000_000_123_456_789 };
+            written(|out| write_reference_price("A", &reference, TimeUnit::Milliseconds, out))
+        };
+        assert_eq!(of(None), r#"{"symbol":"A","referencePrice":null,"timestamp":1790000000123}"#);
+        assert_eq!(of(Some(decimal("1.50"))), r#"{"symbol":"A","referencePrice":"1.50","timestamp":1790000000123}"#);
+        assert_eq!(
+            written(|out| write_execution_rules(["A", "B"], out)),
+            r#"{"symbolRules":[{"symbol":"A","rules":[]},{"symbol":"B","rules":[]}]}"#
         );
     }
 

@@ -7,7 +7,7 @@ use crate::venue::binance::rest::error::RestError;
 use crate::venue::binance::rest::page::{Bounds, Page};
 use crate::venue::binance::rest::parameter::Parameters;
 use crate::venue::binance::rest::query::Query;
-use crate::venue::binance::rest::value::{Form, Selection, Status, Window, Zone};
+use crate::venue::binance::rest::value::{Form, Permissions, Selection, Status, Window, Zone};
 
 /// A path below [`PREFIX`](crate::venue::binance::rest::PREFIX), the parameters it knows, and how they are read;
 /// `symbolStatus` is read for all alike.
@@ -17,7 +17,7 @@ pub struct Endpoint {
     read: fn(&mut Parameters) -> Result<Query, RestError>,
 }
 
-static ENDPOINTS: [Endpoint; 15] = [
+static ENDPOINTS: [Endpoint; 19] = [
     Endpoint { path: "ping", names: &[], read: |_| Ok(Query::Ping) },
     Endpoint { path: "time", names: &[], read: |_| Ok(Query::Time) },
     Endpoint {
@@ -28,6 +28,7 @@ static ENDPOINTS: [Endpoint; 15] = [
     Endpoint { path: "depth", names: &["symbol", "limit", STATUS], read: depth },
     Endpoint { path: "trades", names: &["symbol", "limit"], read: trades },
     Endpoint { path: "historicalTrades", names: &["symbol", "fromId", "limit"], read: historical_trades },
+    Endpoint { path: "historicalBlockTrades", names: &["symbol", "fromId", "limit"], read: block_trades },
     Endpoint { path: "aggTrades", names: &["symbol", "fromId", "startTime", "endTime", "limit"], read: agg_trades },
     Endpoint { path: "klines", names: KLINES, read: klines },
     Endpoint { path: "uiKlines", names: KLINES, read: klines },
@@ -41,6 +42,9 @@ static ENDPOINTS: [Endpoint; 15] = [
     Endpoint { path: "ticker", names: &["symbol", "symbols", "windowSize", "type", STATUS], read: rolling_ticker },
     Endpoint { path: "ticker/price", names: &["symbol", "symbols", STATUS], read: price },
     Endpoint { path: "ticker/bookTicker", names: &["symbol", "symbols", STATUS], read: book_ticker },
+    Endpoint { path: "referencePrice", names: &["symbol"], read: reference_price },
+    Endpoint { path: "referencePrice/calculation", names: &["symbol", STATUS], read: reference_calculation },
+    Endpoint { path: "executionRules", names: &["symbol", "symbols", STATUS], read: execution_rules },
 ];
 
 const STATUS: &str = "symbolStatus";
@@ -82,26 +86,13 @@ fn exchange_info(parameters: &mut Parameters) -> Result<Query, RestError> {
     let shown = parameters.optional("showPermissionSets")?;
     Ok(Query::ExchangeInfo {
         select,
-        spot: permissions.map_or(Ok(true), |text| names_spot(&text))?,
+        permissions: permissions.map_or(Ok(Permissions::default()), |text| Permissions::parse(&text))?,
         shows_permission_sets: match shown.map(|text| text.to_ascii_lowercase()).as_deref() {
             None | Some("true") => true,
             Some("false") => false,
             Some(_) => return Err(RestError::invalid_value("showPermissionSets")),
         },
     })
-}
-
-/// Whether one permission, or a JSON array of them, names spot trading.
-fn names_spot(text: &str) -> Result<bool, RestError> {
-    let names: Vec<String> = match text.starts_with('[') {
-        true => serde_json::from_str(text).map_err(|_| RestError::invalid_json("permissions"))?,
-        false => vec![text.to_owned()],
-    };
-    let is_word = |name: &String| name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    if names.is_empty() || !names.iter().all(is_word) {
-        return Err(RestError::invalid_value("permissions"));
-    }
-    Ok(names.iter().any(|name| name == "SPOT"))
 }
 
 fn depth(parameters: &mut Parameters) -> Result<Query, RestError> {
@@ -168,6 +159,29 @@ fn book_ticker(parameters: &mut Parameters) -> Result<Query, RestError> {
     Ok(Query::BookTicker { select: parameters.selection()? })
 }
 
+fn block_trades(parameters: &mut Parameters) -> Result<Query, RestError> {
+    let symbol = parameters.symbol()?;
+    let from_id = parameters.oldest_id()?.ok_or_else(|| RestError::missing("fromId"))?;
+    let limit = parameters.limit(LIST_DEFAULT, LIST_MAX)?;
+    Ok(Query::BlockTrades { symbol, page: Page { limit, bounds: Bounds::FromId(from_id) } })
+}
+
+fn reference_price(parameters: &mut Parameters) -> Result<Query, RestError> {
+    Ok(Query::ReferencePrice { symbol: parameters.symbol()? })
+}
+
+fn reference_calculation(parameters: &mut Parameters) -> Result<Query, RestError> {
+    Ok(Query::ReferenceCalculation { symbol: parameters.symbol()? })
+}
+
+fn execution_rules(parameters: &mut Parameters) -> Result<Query, RestError> {
+    let select = parameters.selection()?;
+    if select != Selection::All && parameters.has(STATUS) {
+        return Err(RestError::bad_combination());
+    }
+    Ok(Query::ExecutionRules { select })
+}
+
 fn form(parameters: &mut Parameters) -> Result<Form, RestError> {
     parameters.word("type", Form::parse, RestError::invalid_ticker_type)
 }
@@ -199,7 +213,14 @@ mod tests {
         for (target, expected) in [
             ("ping", Query::Ping),
             ("time?", Query::Time),
-            ("exchangeInfo", Query::ExchangeInfo { select: all.clone(), spot: true, shows_permission_sets: true }),
+            (
+                "exchangeInfo",
+                Query::ExchangeInfo {
+                    select: all.clone(),
+                    permissions: Permissions::default(),
+                    shows_permission_sets: true,
+                },
+            ),
             ("depth?symbol=BTCUSDT", Query::Depth { symbol, limit: 100 }),
             ("depth?symbol=BTCUSDT&limit=9999", Query::Depth { symbol, limit: 5_000 }),
             ("trades?symbol=BTCUSDT", Query::Trades { symbol, page }),
@@ -221,7 +242,15 @@ mod tests {
                 Query::RollingTicker { select: select.clone(), window: Window::parse("3h").unwrap(), form },
             ),
             ("ticker/price", Query::Price { select: all.clone() }),
-            ("ticker/bookTicker?symbol=BTCUSDT", Query::BookTicker { select }),
+            ("ticker/bookTicker?symbol=BTCUSDT", Query::BookTicker { select: select.clone() }),
+            (
+                "historicalBlockTrades?symbol=BTCUSDT&fromId=7",
+                Query::BlockTrades { symbol, page: Page { limit: 500, bounds: Bounds::FromId(7) } },
+            ),
+            ("referencePrice?symbol=BTCUSDT", Query::ReferencePrice { symbol }),
+            ("referencePrice/calculation?symbol=BTCUSDT", Query::ReferenceCalculation { symbol }),
+            ("executionRules", Query::ExecutionRules { select: all.clone() }),
+            ("executionRules?symbol=BTCUSDT", Query::ExecutionRules { select }),
         ] {
             assert_eq!(parse(target), Ok(expected), "{target}");
         }
@@ -252,6 +281,13 @@ mod tests {
             ("exchangeInfo?symbol=BTCUSDT&symbolStatus=HALT", -1128),
             ("exchangeInfo?showPermissionSets=1", -1130),
             ("exchangeInfo?permissions=[SPOT]", -1135),
+            ("historicalBlockTrades?symbol=BTCUSDT", -1102),
+            ("historicalBlockTrades?symbol=BTCUSDT&fromId=x", -1100),
+            ("referencePrice", -1102),
+            ("referencePrice?symbol=BTCUSDT&symbolStatus=HALT", -1101),
+            ("referencePrice/calculation?symbol=BTCUSDT&symbolStatus=X", -1122),
+            ("executionRules?symbol=BTCUSDT&symbolStatus=HALT", -1128),
+            ("executionRules?symbol=BTCUSDT&symbols=[\"BTCUSDT\"]", -1128),
         ] {
             assert_eq!(parse(target).unwrap_err().code, code, "{target}");
         }

@@ -5,7 +5,7 @@
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::venue::binance::rest::WEIGHT_PER_MINUTE;
+use crate::venue::binance::rest::REQUESTS_PER_5_MINUTES;
 
 /// Why a request is not answered. All of it is the client's doing.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -29,10 +29,19 @@ impl RestError {
         RestError { status: 400, code, message: message.into() }
     }
 
-    /// More weight used than [`WEIGHT_PER_MINUTE`]: status 429, to be sent with `Retry-After`.
-    pub fn too_much_weight() -> RestError {
+    /// More weight used than the budget of a minute: status 429, to be sent with `Retry-After`.
+    pub fn too_much_weight(per_minute: u32) -> RestError {
         let message = format!(
-            "Too much request weight used; current limit is {WEIGHT_PER_MINUTE} request weight per 1 MINUTE. \
+            "Too much request weight used; current limit is {per_minute} request weight per 1 MINUTE. \
+             Please use WebSocket Streams for live updates to avoid polling the API."
+        );
+        RestError { status: 429, ..Self::new(-1003, message) }
+    }
+
+    /// More than [`REQUESTS_PER_5_MINUTES`]: status 429, as above.
+    pub fn too_many_requests() -> RestError {
+        let message = format!(
+            "Too many requests; current limit is {REQUESTS_PER_5_MINUTES} requests per 5 MINUTE. \
              Please use WebSocket Streams for live updates to avoid polling the API."
         );
         RestError { status: 429, ..Self::new(-1003, message) }
@@ -176,7 +185,7 @@ mod tests {
         assert_eq!(RestError::invalid_symbol().status, 400);
         assert_eq!(RestError::unknown_path().status, 404);
         assert_eq!(RestError::banned(1_790_000_000_000).status, 418);
-        let limited = RestError::too_much_weight();
+        let limited = RestError::too_much_weight(6_000);
         assert_eq!((limited.status, limited.code), (429, -1003));
         assert!(limited.message.contains("current limit is 6000 request weight per 1 MINUTE."));
     }

@@ -7,8 +7,11 @@
 use crate::market::decimal::Decimal;
 use crate::venue::binance::TimeUnit;
 use crate::venue::binance::rest::answer::write_list;
+use crate::venue::binance::rest::catalog::Catalog;
+use crate::venue::binance::rest::lookup::Known;
+use crate::venue::binance::rest::reply::State;
 use crate::venue::binance::rest::value::Status;
-use crate::venue::binance::rest::{REQUESTS_PER_5_MINUTES, WEIGHT_PER_MINUTE, asset};
+use crate::venue::binance::rest::{REQUESTS_PER_5_MINUTES, asset, weight_told};
 use crate::venue::json::Json;
 
 /// A symbol and its rules.
@@ -36,23 +39,34 @@ impl<'a> SymbolInfo<'a> {
     }
 }
 
-/// Appends limits and symbols; `now` is in nanoseconds since the epoch. Permission sets are told or left empty.
-pub fn write_exchange_info<'a>(
-    symbols: impl IntoIterator<Item = SymbolInfo<'a>>,
+/// Appends limits and symbols: those of the file as it has them, the others as the feed lets them be inferred.
+/// Permission sets are told or left empty.
+pub fn write_exchange_info(
+    state: &State,
+    symbols: &[Known],
     shows_permission_sets: bool,
-    now: i64,
     unit: TimeUnit,
     out: &mut Vec<u8>,
 ) {
     let mut json = Json(out);
-    json.text("{\"timezone\":\"UTC\",\"serverTime\":").int(unit.of(now));
+    json.text("{\"timezone\":\"UTC\",\"serverTime\":").int(unit.of(state.now));
     json.text(",\"rateLimits\":[");
     json.text("{\"rateLimitType\":\"REQUEST_WEIGHT\",\"interval\":\"MINUTE\",\"intervalNum\":1,\"limit\":");
-    json.int(WEIGHT_PER_MINUTE.into());
+    json.int(weight_told(state.weight_max).into());
     json.text("},{\"rateLimitType\":\"RAW_REQUESTS\",\"interval\":\"MINUTE\",\"intervalNum\":5,\"limit\":");
     json.int(REQUESTS_PER_5_MINUTES.into());
-    json.text("}],\"exchangeFilters\":[],\"symbols\":");
-    write_list(symbols, out, |symbol, out| write_symbol(&symbol, shows_permission_sets, out));
+    let filters = state.catalog.and_then(Catalog::exchange_filters);
+    json.text("}],\"exchangeFilters\":").text(filters.unwrap_or("[]")).text(",\"symbols\":");
+    write_list(symbols, out, |symbol, out| match (symbol.entry, symbol.recent()) {
+        (Some(entry), _) => entry.write(shows_permission_sets, out),
+        (None, of) => {
+            let (price_places, size_places) = of.map_or((8, 8), |of| (of.price_places, of.size_places));
+            write_symbol(&SymbolInfo::new(symbol.name, price_places, size_places), shows_permission_sets, out);
+        }
+    });
+    if let Some(sors) = state.catalog.and_then(Catalog::sors) {
+        Json(out).text(",\"sors\":").text(sors);
+    }
     out.push(b'}');
 }
 
@@ -121,24 +135,35 @@ fn notional_min(quote: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::market::engine::Engine;
+    use crate::market::recent::Recent;
+    use crate::market::symbol::Symbols;
+    use crate::venue::binance::rest::query::Query;
     use serde_json::Value;
 
-    fn written(symbols: &[SymbolInfo], shows: bool) -> String {
+    fn state<R>(catalog: Option<&Catalog>, with: impl FnOnce(&State) -> R) -> R {
+        let (symbols, engine, recent) = (Symbols::default(), Engine::default(), Recent::default());
+        let now = 1_790_000_000_000_000_000;
+        let (symbols, engine, recent) = (&symbols, &engine, &recent);
+        with(&State { symbols, engine, recent, catalog, weight_max: 0, now })
+    }
+
+    fn symbol(info: SymbolInfo, shows: bool) -> Value {
+        serde_json::from_str(&text(info, shows)).unwrap()
+    }
+
+    fn text(info: SymbolInfo, shows: bool) -> String {
         let mut out = Vec::new();
-        write_exchange_info(
-            symbols.iter().copied(),
-            shows,
-            1_790_000_000_000_000_000,
-            TimeUnit::Milliseconds,
-            &mut out,
-        );
+        write_symbol(&info, shows, &mut out);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn an_exchange_without_symbols_has_limits() {
+        let mut out = Vec::new();
+        state(None, |state| write_exchange_info(state, &[], true, TimeUnit::Milliseconds, &mut out));
         assert_eq!(
-            written(&[], true),
+            String::from_utf8(out).unwrap(),
             concat!(
                 r#"{"timezone":"UTC","serverTime":1790000000000,"rateLimits":["#,
                 r#"{"rateLimitType":"REQUEST_WEIGHT","interval":"MINUTE","intervalNum":1,"limit":6000},"#,
@@ -150,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_symbol_has_the_documented_members_in_their_order() {
-        let text = written(&[SymbolInfo::new("BTCUSDT", 2, 5)], true);
+        let text = text(SymbolInfo::new("BTCUSDT", 2, 5), true);
         let names = [
             "symbol",
             "status",
@@ -181,23 +206,54 @@ mod tests {
         ];
         let at: Vec<usize> = names.iter().map(|name| text.find(&format!("\"{name}\":")).expect(name)).collect();
         assert!(at.is_sorted());
-        let value: Value = serde_json::from_str(&text).unwrap();
-        let symbol = &value["symbols"][0];
+        let symbol: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(symbol.as_object().unwrap().len(), names.len());
         assert_eq!((&symbol["baseAsset"], &symbol["quoteAsset"]), (&Value::from("BTC"), &Value::from("USDT")));
         assert_eq!(symbol["permissionSets"][0][0], "SPOT");
     }
 
     #[test]
+    fn a_file_s_symbols_are_selected_by_permission_and_status() {
+        let of = |name, status, permission| {
+            format!(r#"{{"symbol":"{name}","status":"{status}","permissions":["{permission}"]}}"#)
+        };
+        let list = [of("A", "TRADING", "SPOT"), of("B", "BREAK", "LEVERAGED"), of("C", "END_OF_DAY", "TRD_GRP_004")];
+        let file = format!(r#"{{"exchangeFilters":[{{"x":1}}],"sors":[],"symbols":[{}]}}"#, list.join(","));
+        let catalog = Catalog::parse(&file).unwrap();
+        let names = |query: &str| {
+            let (query, options) = Query::parse("/api/v3/exchangeInfo", Some(query), None).unwrap();
+            let body = state(Some(&catalog), |state| state.reply(&query, options)).map_err(|error| error.code)?;
+            let text = String::from_utf8(body).unwrap();
+            assert!(text.contains(r#""exchangeFilters":[{"x":1}],"symbols":["#) && text.ends_with(r#"],"sors":[]}"#));
+            let value: Value = serde_json::from_str(&text).unwrap();
+            let symbols = value["symbols"].as_array().unwrap().iter();
+            Ok(symbols.map(|symbol| symbol["symbol"].as_str().unwrap()).collect::<String>())
+        };
+        for (query, expected) in [
+            ("", Ok("AB")),
+            ("symbolStatus=BREAK", Ok("B")),
+            ("symbolStatus=HALT", Ok("")),
+            ("permissions=TRD_GRP_004", Ok("C")),
+            ("permissions=[\"SPOT\",\"TRD_GRP_004\"]", Ok("AC")),
+            ("permissions=TRD_GRP_004&symbolStatus=TRADING", Ok("")),
+            ("symbol=C", Ok("C")),
+            ("symbols=[\"C\",\"A\"]", Ok("CA")),
+            ("symbol=D", Err(-1121)),
+        ] {
+            assert_eq!(names(query).as_deref().map_err(|&code: &i32| code), expected, "{query}");
+        }
+    }
+
+    #[test]
     fn filters_begin_with_that_of_prices() {
-        let value: Value = serde_json::from_str(&written(&[SymbolInfo::new("PEPEUSDT", 8, 0)], false)).unwrap();
-        let filters = &value["symbols"][0]["filters"];
+        let symbol = symbol(SymbolInfo::new("PEPEUSDT", 8, 0), false);
+        let filters = &symbol["filters"];
         assert_eq!(filters[0]["filterType"], "PRICE_FILTER");
         assert_eq!(filters[0]["tickSize"], "0.00000001");
         assert_eq!(filters[0]["minPrice"], "0.00000001");
         assert_eq!((&filters[1]["filterType"], &filters[1]["stepSize"]), (&"LOT_SIZE".into(), &"1.00000000".into()));
         assert_eq!(filters[2]["filterType"], "NOTIONAL");
-        assert_eq!(value["symbols"][0]["permissionSets"], serde_json::json!([]));
+        assert_eq!(symbol["permissionSets"], serde_json::json!([]));
     }
 
     #[test]

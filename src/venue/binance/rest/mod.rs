@@ -14,16 +14,21 @@
 //! - [`answer`]: books, trades, candles; one object or a list of them.
 //! - [`ticker`]: statistics, prices, best bids and asks.
 //! - [`exchange`]: the list of symbols and the limits on requests.
+//! - [`catalog`]: symbols from a file, as the exchange itself lists them.
 //! - [`asset`]: a symbol's two assets, from its name.
+//! - [`reply`]: answers out of the market's state; [`lookup`]: which symbols are meant; `history`: candles and windows.
 //!
-//! Nothing here knows a clock, a socket or the market's state. Times come in and go out as nanoseconds since the epoch;
+//! Nothing here knows a clock or a socket. Times come in and go out as nanoseconds since the epoch;
 //! [`TimeUnit`](crate::venue::binance::TimeUnit) says how an answer writes them.
 
 pub mod answer;
 pub mod asset;
+pub mod catalog;
 mod endpoint;
 pub mod error;
 pub mod exchange;
+mod history;
+pub mod lookup;
 pub mod page;
 mod parameter;
 pub mod query;
@@ -39,3 +44,8 @@ pub const WEIGHT_PER_MINUTE: u32 = 6_000;
 
 /// Requests that one address may make in five minutes, whatever they weigh.
 pub const REQUESTS_PER_5_MINUTES: u32 = 300_000;
+
+/// The budget that is told where `weight_max` is the one that holds: the exchange's where there is none.
+pub fn weight_told(weight_max: u32) -> u32 {
+    if weight_max == 0 { WEIGHT_PER_MINUTE } else { weight_max }
+}

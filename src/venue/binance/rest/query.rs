@@ -7,7 +7,7 @@ use crate::venue::binance::rest::PREFIX;
 use crate::venue::binance::rest::endpoint::Endpoint;
 use crate::venue::binance::rest::error::RestError;
 use crate::venue::binance::rest::page::Page;
-use crate::venue::binance::rest::value::{Form, Selection, Status, Window, Zone};
+use crate::venue::binance::rest::value::{Form, Permissions, Selection, Status, Window, Zone};
 
 /// A request that can be answered, if its symbols exist. Symbols are spelled as payloads spell them, unchecked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +20,8 @@ pub enum Query {
     /// Symbols and limits.
     ExchangeInfo {
         select: Selection,
-        /// Whether the permissions asked for include spot trading, the only one that symbols have here. Where not, no
-        /// symbol is listed.
-        spot: bool,
+        /// Of all symbols, those that have one of these.
+        permissions: Permissions,
         /// Whether the permission sets are told or left empty.
         shows_permission_sets: bool,
     },
@@ -30,6 +29,8 @@ pub enum Query {
     Depth { symbol: Name, limit: usize },
     /// Trades, recent or older: a page from an id or of the newest.
     Trades { symbol: Name, page: Page },
+    /// Block trades from an id on.
+    BlockTrades { symbol: Name, page: Page },
     /// Aggregated trades.
     AggTrades { symbol: Name, page: Page },
     /// Candles; `uiKlines` are the same here.
@@ -46,6 +47,12 @@ pub enum Query {
     Price { select: Selection },
     /// Best bids and asks.
     BookTicker { select: Selection },
+    /// The reference price.
+    ReferencePrice { symbol: Name },
+    /// How the reference price is made.
+    ReferenceCalculation { symbol: Name },
+    /// What orders are held to while they are executed.
+    ExecutionRules { select: Selection },
 }
 
 /// What can be asked of more than one kind of request.
@@ -83,9 +90,15 @@ impl Query {
             Query::Depth { limit: 101..=500, .. } => 25,
             Query::Depth { limit: 501..=1_000, .. } => 50,
             Query::Depth { .. } => 250,
-            Query::Trades { .. } => 25,
+            Query::Trades { .. } | Query::BlockTrades { .. } => 25,
             Query::AggTrades { .. } => 4,
             Query::Klines { .. } | Query::AvgPrice { .. } => 2,
+            Query::ReferencePrice { .. } | Query::ReferenceCalculation { .. } => 2,
+            Query::ExecutionRules { select } => match select {
+                Selection::One(_) => 2,
+                Selection::Many(names) if names.len() <= 20 => 2 * names.len() as u32,
+                Selection::Many(_) | Selection::All => 40,
+            },
             Query::DayTicker { select, .. } => match select {
                 Selection::One(_) => 2,
                 Selection::Many(names) if names.len() <= 20 => 2,
@@ -150,6 +163,11 @@ mod tests {
             ("ticker", 3, 12),
             ("ticker", 51, 200),
             ("ticker/price", 200, 4),
+            ("ticker/bookTicker", 2, 4),
+            ("ticker/24hr", 100, 40),
+            ("ticker/tradingDay", 50, 200),
+            ("executionRules", 3, 6),
+            ("executionRules", 21, 40),
         ] {
             assert_eq!(query(&format!("{path}?{}", list(count))).weight(), weight, "{path} {count}");
         }
@@ -172,6 +190,14 @@ mod tests {
             ("ticker/price?symbol=A", 2),
             ("ticker/bookTicker", 4),
             ("ticker/tradingDay?symbol=A", 4),
+            ("historicalTrades?symbol=A", 25),
+            ("historicalBlockTrades?symbol=A&fromId=1", 25),
+            ("uiKlines?symbol=A&interval=1s", 2),
+            ("referencePrice?symbol=A", 2),
+            ("referencePrice/calculation?symbol=A", 2),
+            ("executionRules?symbol=A", 2),
+            ("executionRules", 40),
+            ("time", 1),
         ] {
             assert_eq!(query(target).weight(), weight, "{target}");
         }

@@ -4,7 +4,7 @@
 //! them.
 
 use crate::market::decimal::Decimal;
-use crate::market::tick::{Best, Ticker};
+use crate::market::tick::{Best, Level, Ticker, WindowTicker};
 use crate::venue::binance::TimeUnit;
 use crate::venue::binance::rest::value::Form;
 use crate::venue::json::Json;
@@ -25,8 +25,30 @@ pub fn write_day_ticker(ticker: &Ticker, symbol: &str, form: Form, unit: TimeUni
 }
 
 /// Appends a symbol's statistics of a trading day or of a rolling window, which tell nothing of what was before it or
-/// of best bid and ask. Those members of `ticker` are not read.
-pub fn write_window_ticker(ticker: &Ticker, symbol: &str, form: Form, unit: TimeUnit, out: &mut Vec<u8>) {
+/// of best bid and ask.
+pub fn write_window_ticker(window: &WindowTicker, symbol: &str, form: Form, unit: TimeUnit, out: &mut Vec<u8>) {
+    let WindowTicker { change, change_percent, average, open, high, low, volume, quote_volume, .. } = *window;
+    let WindowTicker { ts_open, ts_close, first_id, last_id, trades, .. } = *window;
+    let last = Level { price: window.close, size: Decimal::ZERO };
+    let (previous, best) = (open, Best::default());
+    let ticker = &Ticker {
+        change,
+        change_percent,
+        average,
+        previous,
+        last,
+        best,
+        open,
+        high,
+        low,
+        volume,
+        quote_volume,
+        ts_open,
+        ts_close,
+        first_id,
+        last_id,
+        trades,
+    };
     let mut object = Object::begin(symbol, out);
     if form == Form::Full {
         object.change(ticker);
@@ -99,7 +121,6 @@ impl<'a> Object<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::tick::Level;
     use crate::venue::binance::rest::answer::write_list;
     use serde_json::Value;
 
@@ -132,6 +153,26 @@ mod tests {
         }
     }
 
+    fn rolling_window() -> WindowTicker {
+        let of = ticker();
+        WindowTicker {
+            change: of.change,
+            change_percent: of.change_percent,
+            open: of.open,
+            high: of.high,
+            low: of.low,
+            close: of.last.price,
+            average: of.average,
+            volume: of.volume,
+            quote_volume: of.quote_volume,
+            ts_open: of.ts_open,
+            ts_close: of.ts_close,
+            first_id: of.first_id,
+            last_id: of.last_id,
+            trades: of.trades,
+        }
+    }
+
     fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
         write(&mut out);
@@ -156,7 +197,7 @@ mod tests {
                       volume quoteVolume openTime closeTime firstId lastId count";
         let unit = TimeUnit::Milliseconds;
         let day = |form| written(|out| write_day_ticker(&ticker(), "ETHBTC", form, unit, out));
-        let rolling = |form| written(|out| write_window_ticker(&ticker(), "ETHBTC", form, unit, out));
+        let rolling = |form| written(|out| write_window_ticker(&rolling_window(), "ETHBTC", form, unit, out));
         for (text, expected) in [
             (day(Form::Full), full),
             (day(Form::Mini), MINI),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::market::symbol::Name;
+use crate::venue::binance::rest::error::RestError;
 
 /// Which symbols a request is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,43 @@ impl Status {
     /// The inverse of [`Status::name`]; `None` for anything else.
     pub fn parse(text: &str) -> Option<Status> {
         [Status::Trading, Status::Halt, Status::Break].into_iter().find(|status| status.name() == text)
+    }
+}
+
+/// The permission that an ordinary symbol has.
+pub const SPOT: &str = "SPOT";
+
+/// What symbols may be traded for, as far as a request asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permissions(Vec<String>);
+
+impl Default for Permissions {
+    /// What a request that names none asks for.
+    fn default() -> Self {
+        Permissions([SPOT, "MARGIN", "LEVERAGED"].map(str::to_owned).to_vec())
+    }
+}
+
+impl Permissions {
+    /// Reads one permission, or a JSON array of them.
+    ///
+    /// # Errors
+    /// [`RestError`] for what is neither.
+    pub fn parse(text: &str) -> Result<Permissions, RestError> {
+        let names: Vec<String> = match text.starts_with('[') {
+            true => serde_json::from_str(text).map_err(|_| RestError::invalid_json("permissions"))?,
+            false => vec![text.to_owned()],
+        };
+        let is_word = |name: &String| name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        if names.is_empty() || !names.iter().all(is_word) {
+            return Err(RestError::invalid_value("permissions"));
+        }
+        Ok(Permissions(names))
+    }
+
+    /// Whether this one is asked for.
+    pub fn contains(&self, permission: &str) -> bool {
+        self.0.iter().any(|name| name == permission)
     }
 }
 
