@@ -230,7 +230,11 @@ impl Ingest {
     }
 
     fn answer(&mut self) {
-        let now = self.metrics.ts_recv.load(Ordering::Relaxed);
+        let now = match self.metrics.ts_recv.load(Ordering::Relaxed) {
+            // Nothing has been played yet.
+            0 => self.feed.peek().unwrap_or(0),
+            now => now,
+        };
         self.questions.answer(Market { symbols: &self.symbols, engine: &self.engine, recent: &self.recent, now });
     }
 
@@ -327,7 +331,10 @@ impl Ingest {
         self.recent.on_tick(tick);
         self.publisher.publish(levels, |slot| *slot = *tick);
         self.metrics.ingest.ticks_published.add(1);
-        self.metrics.ts_recv.store(tick.ts_recv, Ordering::Relaxed);
+        // Words to the cores, of a new symbol or of the end, have no time.
+        if tick.ts_recv > 0 {
+            self.metrics.ts_recv.store(tick.ts_recv, Ordering::Relaxed);
+        }
         self.unwoken += 1;
         if self.unwoken >= WAKE_EVERY {
             self.wake();
