@@ -13,6 +13,10 @@
 //! Every iteration checks how many ticks, levels and nanoseconds of event time came out. Before anything is timed, each
 //! message of the tape is rendered again from what was decoded, and must be the bytes that it was.
 //!
+//! Before that, ours is measured against typed decoders with `serde_json` and `sonic-rs`, all three in turns, and a table
+//! of medians is printed. All of them give the same tick, which is checked; the peers are told what kind comes, and ours
+//! copies each message first, as above.
+//!
 //! How often decoding allocates once buffers have grown is printed for each kind; for Binance's it must be never.
 //!
 //! What would mislead: a message over and over, which a branch predictor learns by heart; bytes per second of kinds
@@ -20,18 +24,21 @@
 //! Binance's JSON does.
 
 mod heap;
+mod peers;
 mod tape;
 
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tape::{Event, KINDS, POOL, Recording, recorded};
+use peers::{Read, SerdeJson, SonicRs, reader};
+use tape::{Event, KINDS, POOL, Recording, is_test, recorded};
 use tapecast::fanout::Form;
 use tapecast::fanout::frame::Frame;
 use tapecast::feed::tape::Source;
 use tapecast::market::symbol::{Symbols, Venue};
+use tapecast::market::tick::{Level, Tick};
 use tapecast::protocol::websocket::{Opcode, write_frame};
 use tapecast::venue::binance::TimeUnit;
 use tapecast::venue::upbit::{Edition, Format, Layout, json::StreamType};
@@ -140,6 +147,73 @@ fn messages(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Decodes each message once with a peer.
+fn read_all(events: &[&Event], read: Read, symbols: &Symbols, tick: &mut Tick, levels: &mut Vec<Level>) -> Sums {
+    let mut sums = Sums::default();
+    for event in events {
+        levels.clear();
+        read(&event.raw, event.ts_recv, symbols, tick, levels);
+        sums.ticks += 1;
+        sums.levels += levels.len();
+        sums.ts_event = sums.ts_event.wrapping_add(tick.ts_event);
+    }
+    sums
+}
+
+/// The peers give what ours gives, number for number.
+fn check_peer(events: &[&Event], read: Read, symbols: &Symbols) {
+    for event in events {
+        let Tick { sequence, ts_recv, .. } = event.tick;
+        let (mut tick, mut levels) = (Tick { sequence, ts_recv, ..Tick::default() }, Vec::new());
+        read(&event.raw, event.ts_recv, symbols, &mut tick, &mut levels);
+        assert_eq!(format!("{tick:?}{levels:?}"), format!("{:?}{:?}", event.tick, event.levels));
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// Ours and both peers in turns; prints the medians as a table.
+fn against_peers(_: &mut Criterion) {
+    let rounds = if is_test() { 1 } else { 2_000 };
+    let Recording { mut symbols, events, .. } = Recording::demo();
+    let recording = Recording { events, ..Recording::default() };
+    let (mut decoder, mut scratch) = (Decoder::default(), Vec::new());
+    let (mut tick, mut levels) = (Tick::default(), Vec::new());
+    println!(
+        "| nanoseconds a message, medians | ours | serde_json | sonic-rs | ours / the faster peer |\n|---|---|---|---|---|"
+    );
+    for kind in KINDS {
+        let events = recording.of_kind(kind, POOL);
+        let peers = [reader::<SerdeJson>(kind), reader::<SonicRs>(kind)];
+        peers.iter().for_each(|read| check_peer(&events, *read, &symbols));
+        // Short enough to lie between two interruptions on a busy machine; a time per piece and decoder.
+        let pieces: Vec<&[&Event]> = events.chunks(16).collect();
+        let mut times = [(); 3].map(|()| vec![Vec::new(); pieces.len()]);
+        for _ in 0..rounds {
+            for (which, times) in times.iter_mut().enumerate() {
+                for (piece, times) in pieces.iter().zip(times) {
+                    let begun = Instant::now();
+                    let sums = match which {
+                        0 => decode_all(piece, &mut decoder, &mut symbols, &mut scratch),
+                        _ => read_all(piece, peers[which - 1], &symbols, &mut tick, &mut levels),
+                    };
+                    times.push(begun.elapsed());
+                    assert_eq!(sums.ticks, piece.len());
+                }
+            }
+        }
+        let [ours, serde_json, sonic_rs] = times.map(|pieces| {
+            let medians = pieces.into_iter().map(median);
+            medians.sum::<Duration>().as_nanos() as f64 / events.len() as f64
+        });
+        let ratio = ours / serde_json.min(sonic_rs);
+        println!("| {kind} | {ours:.0} | {serde_json:.0} | {sonic_rs:.0} | {ratio:.2} |");
+    }
+}
+
 fn recordings(criterion: &mut Criterion) {
     let paths: Vec<PathBuf> = recorded();
     let mut group = criterion.benchmark_group("decode_recorded_throughput");
@@ -163,6 +237,6 @@ fn recordings(criterion: &mut Criterion) {
 criterion_group! {
     name = decode;
     config = Criterion::default().warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(2));
-    targets = messages, recordings
+    targets = against_peers, messages, recordings
 }
 criterion_main!(decode);
