@@ -8,6 +8,7 @@ use std::thread::Thread;
 use thiserror::Error;
 
 use crate::market::engine::Engine;
+use crate::market::quotation::Quotations;
 use crate::market::recent::Recent;
 use crate::market::symbol::Symbols;
 
@@ -23,6 +24,8 @@ pub struct Market<'a> {
     pub engine: &'a Engine,
     /// What was lately published.
     pub recent: &'a Recent,
+    /// What was lately published of markets whose clients ask for quotations.
+    pub quotations: &'a Quotations,
     /// The feed's clock: the newest receive time, nanoseconds since the epoch.
     pub now: i64,
 }

@@ -22,6 +22,7 @@ use crate::feed::merge::Merge;
 use crate::feed::replay::{Replay, Speed};
 use crate::market::civil::{NS_PER_MS, NS_PER_SECOND};
 use crate::market::engine::Engine;
+use crate::market::quotation::Quotations;
 use crate::market::recent::Recent;
 use crate::market::seam::Seam;
 use crate::market::symbol::{Symbols, Venue};
@@ -67,6 +68,7 @@ pub struct Ingest {
     /// The last clock message.
     clock_ns: Option<i64>,
     recent: Recent,
+    quotations: Quotations,
     seam: Seam,
     sequence: u64,
     unwoken: u32,
@@ -121,6 +123,7 @@ impl Ingest {
             outgoing: Outgoing::default(),
             clock_ns: None,
             recent: Recent::default(),
+            quotations: Quotations::default(),
             seam: Seam::default(),
             sequence: 0,
             unwoken: 0,
@@ -235,7 +238,8 @@ impl Ingest {
             0 => self.feed.peek().unwrap_or(0),
             now => now,
         };
-        self.questions.answer(Market { symbols: &self.symbols, engine: &self.engine, recent: &self.recent, now });
+        let Ingest { symbols, engine, recent, quotations, .. } = &*self;
+        self.questions.answer(Market { symbols, engine, recent, quotations, now });
     }
 
     fn on_message(&mut self, venue: Venue, message: &mut [u8], ts_recv: i64) -> Result<(), Stopped> {
@@ -328,6 +332,7 @@ impl Ingest {
         if !self.publisher.has_room(levels.len()) {
             self.wait_for_room(levels.len())?;
         }
+        self.quotations.on_tick(tick, levels);
         self.recent.on_tick(tick);
         self.publisher.publish(levels, |slot| *slot = *tick);
         self.metrics.ingest.ticks_published.add(1);

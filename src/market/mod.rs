@@ -4,6 +4,7 @@
 //! stages.
 
 pub mod aggregate;
+pub mod bar;
 pub mod book;
 pub mod books;
 pub mod candle;
@@ -20,6 +21,7 @@ pub mod instrument;
 pub mod interest;
 pub mod last_value;
 pub mod merged_depth;
+pub mod quotation;
 pub mod quotient;
 pub mod recent;
 pub mod restating;

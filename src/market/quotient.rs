@@ -13,6 +13,11 @@ pub fn rounded(number: Decimal, places: u8) -> Option<Decimal> {
     divided(number.mantissa(), 1, i32::from(places) - number.scale(), places)
 }
 
+/// The number in plain notation without trailing zeros; as it is where plain notation would be out of range.
+pub fn plain(number: Decimal) -> Decimal {
+    rounded(number, number.places_needed()).unwrap_or(number)
+}
+
 /// `dividend / divisor` with exactly so many places, rounded. `None` for a divisor of zero and when out of range.
 pub fn quotient(dividend: Decimal, divisor: Decimal, places: u8) -> Option<Decimal> {
     divided(dividend.mantissa(), divisor.mantissa(), i32::from(places) + divisor.scale() - dividend.scale(), places)
@@ -47,6 +52,21 @@ mod tests {
 
     fn decimal(text: &str) -> Decimal {
         Decimal::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn plain_numbers_have_no_exponent_and_no_zeros_at_their_end() {
+        for (number, text) in [
+            ("9.8765E7", "98765000"),
+            ("5.0E-4", "0.0005"),
+            ("127.0", "127"),
+            ("-2.07100000", "-2.071"),
+            ("0E-8", "0"),
+            ("-0.000", "0"),
+            ("17738118123450003", "17738118123450003"),
+        ] {
+            assert_eq!(plain(decimal(number)).to_string(), text, "{number}");
+        }
     }
 
     #[test]
