@@ -9,6 +9,7 @@ mod in_order;
 pub mod json;
 mod keys;
 pub mod request;
+pub mod rest;
 mod spelling;
 
 use crate::venue::upbit::grouping::Grouping;
