@@ -24,6 +24,7 @@ use crate::session::heartbeat::HeartbeatLimits;
 use crate::session::rate::RateLimits;
 use crate::session::upbit::UpbitLimits;
 use crate::venue::upbit::Edition;
+use crate::venue::upbit::rest::listing::ListedMarket;
 
 /// Flags of `serve`, and the members of its configuration file. What is absent has its default.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -152,6 +153,14 @@ pub struct RawConfig {
     /// Upbit: how hard, from 1, least work, to 9, fewest bytes. [default: 2]
     #[arg(long, value_name = "N")]
     pub deflate_level: Option<u8>,
+    /// Upbit: requests below /v1/ of one group that an IP address may make in a second, 0 for any number; the exchange
+    /// allows 10. [default: 0]
+    #[arg(long, value_name = "N")]
+    pub request_rate: Option<u32>,
+    /// Upbit: markets with their names, as /v1/market/all answers them. Without it those of the tape are listed, under
+    /// the code of their base currency.
+    #[arg(long, value_name = "FILE")]
+    pub upbit_markets: Option<PathBuf>,
     /// What to log: error, warn, info, debug, trace, or a filter such as `tapecast::server=debug`. [default: warn]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
@@ -232,6 +241,10 @@ pub struct Config {
     pub deflate: bool,
     /// How hard.
     pub deflate_level: Level,
+    /// Requests of one group that one IP address may make in a second, for clients of Upbit; 0 for any number.
+    pub request_rate: u32,
+    /// Markets that clients of Upbit are told of whether or not the tape has them.
+    pub upbit_markets: Vec<ListedMarket>,
 }
 
 impl RawConfig {
@@ -271,7 +284,7 @@ impl RawConfig {
             backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max streams_max derive ping_interval
             message_rate message_burst connection_lifetime attempts_max weight_max pong_timeout idle_timeout
             retired_names upbit_requests upbit_requests_minute upbit_handshakes upbit_origin_interval upbit_form
-            deflate deflate_level exchange_info log
+            deflate deflate_level exchange_info request_rate upbit_markets log
         )
     }
 
@@ -346,6 +359,8 @@ impl RawConfig {
             upbit_origin_interval: self.upbit_origin_interval.unwrap_or_default(),
             deflate: self.deflate.unwrap_or(true),
             deflate_level: deflate_level(self.deflate_level)?,
+            request_rate: self.request_rate.unwrap_or(0),
+            upbit_markets: self.upbit_markets.as_deref().map_or(Ok(Vec::new()), upbit_markets)?,
         })
     }
 }
@@ -385,6 +400,12 @@ fn edition(text: Option<&str>) -> Result<Edition, ConfigError> {
 fn deflate_level(level: Option<u8>) -> Result<Level, ConfigError> {
     let Some(level) = level else { return Ok(Level::default()) };
     Level::new(level).ok_or_else(|| value("--deflate-level", format!("{level} is not between 1 and 9")))
+}
+
+fn upbit_markets(path: &Path) -> Result<Vec<ListedMarket>, ConfigError> {
+    let failed = |reason: String| value("--upbit-markets", format!("{}: {reason}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    ListedMarket::read_list(&text).map_err(failed)
 }
 
 fn default_writers() -> usize {
@@ -461,6 +482,8 @@ mod tests {
         assert!(error(RawConfig { writers: Some(0), ..raw() }).starts_with("--writers: 0"));
         assert!(error(RawConfig { deflate_level: Some(0), ..raw() }).starts_with("--deflate-level: 0"));
         assert!(error(RawConfig { ring_ticks: Some(1_000), ..raw() }).contains("1000"));
+        let markets = error(RawConfig { upbit_markets: Some("/nowhere.json".into()), ..raw() });
+        assert!(markets.starts_with("--upbit-markets: /nowhere.json: "), "{markets}");
         assert!(error(RawConfig { repeat: Some(true), exit_at_end: Some(true), ..raw() }).contains("repeats"));
     }
 

@@ -18,9 +18,7 @@ use crate::market::clock::SKEW_NS_MAX;
 use crate::market::decimal::Decimal;
 use crate::market::quotient::quotient;
 use crate::market::symbol::{SymbolId, Venue};
-use crate::market::tick::{
-    DayChange, DayTicker, Direction, Kind, Level, MarketState, Orderbook, Record, Taker, Tick, Trade,
-};
+use crate::market::tick::{DayChange, DayTicker, Direction, Kind, Level, MarketState, Orderbook, Record, Tick, Trade};
 
 /// Trades kept: twice what one request may ask for.
 pub const TRADES_MAX: usize = 1_000;
@@ -256,6 +254,7 @@ impl BookWindow {
 mod tests {
     use super::*;
     use crate::market::symbol::{Name, Symbol};
+    use crate::market::tick::Taker;
 
     const DAY: i64 = 18_722 * NS_PER_DAY;
 

@@ -28,6 +28,7 @@ use crate::session::binance::BinanceSession;
 use crate::session::upbit::UpbitSession;
 use crate::venue::binance::Encoding;
 use crate::venue::binance::address::Address;
+use crate::venue::upbit;
 
 const PAGE: &str = include_str!("page.html");
 
@@ -37,6 +38,9 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
     let path = request.uri().path();
     if path.starts_with("/api/") {
         return rest::respond(core, &request, peer).await;
+    }
+    if path.starts_with(upbit::rest::PREFIX) {
+        return rest::upbit::respond(core, &request, peer).await;
     }
     if path == "/websocket/v1" {
         let head = match core.shared.upbit.count(peer, request.headers()) {

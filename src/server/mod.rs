@@ -36,12 +36,15 @@ use crate::feed::merge::Merge;
 use crate::feed::preview::Preview;
 use crate::ingest::{Control, Ingest};
 use crate::market::engine::Engine;
+use crate::market::symbol::Venue;
 use crate::metrics::Metrics;
 use crate::ring;
 use crate::server::attempts::{AttemptLimits, Attempts};
 use crate::server::upbit_gate::UpbitGate;
 use crate::server::weights::Weights;
 use crate::venue::binance::rest::catalog::{Catalog, CatalogError};
+use crate::server::rest::upbit::Allowances;
+use crate::venue::upbit::rest::listing::Listing;
 
 /// The time that attempts to connect are counted over.
 const ATTEMPTS_WINDOW: Duration = Duration::from_secs(300);
@@ -94,6 +97,8 @@ pub(crate) struct Shared {
     pub(crate) upbit: UpbitGate,
     pub(crate) weights: Weights,
     pub(crate) catalog: Option<Catalog>,
+    pub(crate) allowances: Allowances,
+    pub(crate) listing: Listing,
 }
 
 /// A server that runs.
@@ -163,8 +168,10 @@ impl Server {
             metrics: Arc::clone(&metrics),
             control: Arc::clone(&control),
             feed_name: names.join(" + "),
+            listing: Listing::new(config.upbit_markets.clone(), preview.symbols(Venue::Upbit)),
             preview,
             catalog,
+            allowances: Allowances::new(config.request_rate),
             weights: Weights::new(config.weight_max),
             attempts: Attempts::new(AttemptLimits { attempts_max: config.attempts_max, window: ATTEMPTS_WINDOW }),
             upbit: UpbitGate::new(config.upbit_handshakes, config.upbit_origin_interval),

@@ -1,5 +1,7 @@
 //! Requests for market data: read here, answered by the thread that holds the market, sent from here.
 
+pub(crate) mod upbit;
+
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
