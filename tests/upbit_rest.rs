@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::io::Read;
+
 use serde_json::{Value, json};
 use support::{Client, Server, tape};
 
@@ -157,8 +159,14 @@ fn upbit_item_58_market_all_lists_the_tape_and_the_list() {
 fn upbit_item_58_the_ticker_is_that_of_the_stream() {
     let server = Server::start(&[]);
     let mut client = Client::open(&server, "/websocket/v1");
-    client.say(r#"[{"ticket":"a"},{"type":"ticker","codes":["KRW-BTC"]}]"#);
-    let event = parse(client.next_event().text());
+    let codes = ["KRW-BTC", "BTC-ETH", "USDT-BTC"];
+    client.say(&json!([{"ticket": "a"}, {"type": "ticker", "codes": codes}]).to_string());
+    let mut events = std::collections::BTreeMap::new();
+    while events.len() < codes.len() {
+        let event = parse(client.next_event().text());
+        events.insert(event["code"].as_str().unwrap().to_owned(), event);
+    }
+    let event = &events["KRW-BTC"];
     let (_, _, body) = server.get("/v1/ticker?markets=KRW-BTC");
     assert_eq!(
         keys(&body),
@@ -174,7 +182,8 @@ fn upbit_item_58_the_ticker_is_that_of_the_stream() {
     }
     assert!(ticker["timestamp"].as_i64() >= event["timestamp"].as_i64());
     let all = get(&server, "ticker/all?quote_currencies=btc,USDT");
-    let mut names: Vec<&str> = all.as_array().unwrap().iter().map(|ticker| ticker["market"].as_str().unwrap()).collect();
+    let mut names: Vec<&str> =
+        all.as_array().unwrap().iter().map(|ticker| ticker["market"].as_str().unwrap()).collect();
     names.sort_unstable();
     assert_eq!(names, ["BTC-ETH", "USDT-BTC"]);
 }
@@ -278,4 +287,177 @@ fn upbit_item_58_trades_come_newest_first_and_page_by_id_day_and_time() {
     let (_, _, body) = server.get("/v1/trades/ticks?market=KRW-IQ&cursor=1617580820000001");
     let expected = r#"[{"market":"KRW-IQ","trade_date_utc":"2021-04-05","trade_time_utc":"00:00:20","timestamp":1617580820000,"trade_price":5,"trade_volume":0.25,"prev_closing_price":43.2,"change_price":-2,"ask_bid":"ASK","sequential_id":1617580820000000}]"#;
     assert_eq!(body, expected);
+}
+
+/// 2024-01-01 00:00:00 UTC, a Monday, in milliseconds.
+const NEW_YEAR_MS: i64 = 1_704_067_200_000;
+
+/// A tape whose trades fall into two weeks, months and years, and the price of bitcoin beside them.
+fn candle_tape(folder: &tempfile::TempDir) -> (String, u64) {
+    let at = |ms: i64| NEW_YEAR_MS + ms;
+    let lines = [
+        trade("BTC-IQ", at(-120_000), 0, "0.5", "1", "BID"),
+        trade("BTC-IQ", at(-60_000), 0, "2", "2", "BID"),
+        trade("KRW-BTC", at(500), 0, "1.0E7", "1", "BID"),
+        trade("BTC-IQ", at(1_000), 0, "3", "1", "BID"),
+        trade("BTC-IQ", at(1_999), 0, "5.0E-4", "0.5", "ASK"),
+        trade("BTC-IQ", at(61_000), 0, "4", "1.00000000", "BID"),
+        trade("BTC-IQ", at(180_000), 0, "1.5", "2", "BID"),
+    ];
+    (tape(folder, "upbit.jsonl", &lines), lines.len() as u64)
+}
+
+#[test]
+fn upbit_item_58_candles_come_newest_first_and_only_where_something_was_traded() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, messages) = candle_tape(&folder);
+    let server = played(&["--feed", &path, "--speed", "max"], messages);
+    let (_, _, body) = server.get("/v1/candles/minutes/1?market=BTC-IQ&count=2&to=2024-01-01T00:03:00Z");
+    let expected = concat!(
+        r#"[{"market":"BTC-IQ","candle_date_time_utc":"2024-01-01T00:01:00","candle_date_time_kst":"2024-01-01T09:01:00","#,
+        r#""opening_price":4,"high_price":4,"low_price":4,"trade_price":4,"timestamp":1704067261082,"#,
+        r#""candle_acc_trade_price":4,"candle_acc_trade_volume":1,"unit":1},"#,
+        r#"{"market":"BTC-IQ","candle_date_time_utc":"2024-01-01T00:00:00","candle_date_time_kst":"2024-01-01T09:00:00","#,
+        r#""opening_price":3,"high_price":3,"low_price":0.0005,"trade_price":0.0005,"timestamp":1704067202081,"#,
+        r#""candle_acc_trade_price":3.00025,"candle_acc_trade_volume":1.5,"unit":1}]"#
+    );
+    assert_eq!(body, expected);
+    let starts = |query: &str| -> Vec<String> {
+        let candles = get(&server, &format!("candles/{query}"));
+        let starts = candles.as_array().unwrap().iter().map(|candle| candle["candle_date_time_utc"].as_str().unwrap());
+        starts.map(str::to_owned).collect()
+    };
+    assert_eq!(starts("minutes/1?market=BTC-IQ").len(), 1, "one unless more are asked for");
+    assert_eq!(
+        starts("minutes/3?market=BTC-IQ&count=3"),
+        ["2024-01-01T00:03:00", "2024-01-01T00:00:00", "2023-12-31T23:57:00"]
+    );
+    assert_eq!(starts("minutes/240?market=BTC-IQ&count=200"), ["2024-01-01T00:00:00", "2023-12-31T20:00:00"]);
+    assert_eq!(
+        starts("seconds?market=BTC-IQ&count=200&to=2024-01-01+00:01:01"),
+        ["2024-01-01T00:00:01", "2023-12-31T23:59:00", "2023-12-31T23:58:00"]
+    );
+    // The same instant in three spellings; a candle that begins there is not told.
+    for to in ["2024-01-01T00:03:00Z", "2024-01-01%2000:03:00", "2024-01-01T09:03:00%2B09:00"] {
+        assert_eq!(starts(&format!("minutes/1?market=BTC-IQ&to={to}")), ["2024-01-01T00:01:00"], "{to}");
+    }
+}
+
+#[test]
+fn upbit_item_58_longer_candles_have_members_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, messages) = candle_tape(&folder);
+    let server = played(&["--feed", &path, "--speed", "max"], messages);
+    let (_, _, body) = server.get("/v1/candles/days?market=BTC-IQ&count=2&convertingPriceUnit=KRW");
+    let expected = concat!(
+        r#"[{"market":"BTC-IQ","candle_date_time_utc":"2024-01-01T00:00:00","candle_date_time_kst":"2024-01-01T09:00:00","#,
+        r#""opening_price":3,"high_price":4,"low_price":0.0005,"trade_price":1.5,"timestamp":1704067380082,"#,
+        r#""candle_acc_trade_price":10.00025,"candle_acc_trade_volume":4.5,"prev_closing_price":43.2,"#,
+        r#""change_price":-41.7,"change_rate":-0.9652777778,"converted_trade_price":15000000},"#
+    );
+    assert!(body.starts_with(expected), "{body}");
+    let days = parse(&body);
+    assert_eq!(days[1]["converted_trade_price"], Value::Null, "no price of bitcoin on that day");
+    assert!(get(&server, "candles/days?market=BTC-IQ")[0].get("converted_trade_price").is_none());
+    for (length, first_days) in [
+        ("weeks", ["2024-01-01", "2023-12-25"]),
+        ("months", ["2024-01-01", "2023-12-01"]),
+        ("years", ["2024-01-01", "2023-01-01"]),
+    ] {
+        let (_, _, body) = server.get(&format!("/v1/candles/{length}?market=BTC-IQ&count=9"));
+        assert_eq!(
+            keys(&body),
+            "market candle_date_time_utc candle_date_time_kst opening_price high_price low_price trade_price timestamp \
+             candle_acc_trade_price candle_acc_trade_volume first_day_of_period"
+        );
+        let candles = parse(&body);
+        let told: Vec<&str> =
+            candles.as_array().unwrap().iter().map(|c| c["first_day_of_period"].as_str().unwrap()).collect();
+        assert_eq!(told, first_days, "{length}");
+    }
+    let years = get(&server, "candles/years?market=BTC-IQ&to=2024-01-01T00:00:00Z");
+    assert_eq!((&years[0]["opening_price"], &years[0]["trade_price"]), (&json!(0.5), &json!(2)));
+    assert_eq!(years[0]["candle_acc_trade_volume"], 3);
+}
+
+#[test]
+fn upbit_item_59_codes_come_in_any_case_and_lists_in_two_forms() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines =
+        [orderbook("KRW-BTC", DAY_MS), orderbook("BTC-ETH", DAY_MS), trade("KRW-BTC", DAY_MS, 0, "1", "1", "BID")];
+    let path = tape(&folder, "upbit.jsonl", &lines);
+    let server = played(&["--feed", &path, "--speed", "max"], 3);
+    let expected = get(&server, "orderbook?markets=KRW-BTC,BTC-ETH");
+    assert_eq!(expected.as_array().unwrap().len(), 2);
+    for path in [
+        "orderbook?markets=KRW-BTC&markets=BTC-ETH",
+        "orderbook?markets=krw-btc%2Cbtc-eth",
+        "orderbook/?markets=Krw-Btc&markets=BTC-ETH",
+    ] {
+        assert_eq!(get(&server, path), expected, "{path}");
+    }
+    let days = get(&server, "candles/days?market=KRW-BTC");
+    assert_eq!(days.as_array().unwrap().len(), 1);
+    assert_eq!(get(&server, "candles/days/?market=krw-btc"), days);
+    assert_eq!(get(&server, "trades/ticks/?market=krw-btc")[0]["market"], "KRW-BTC");
+}
+
+#[test]
+fn upbit_item_60_one_unknown_market_fails_the_call_and_a_missing_one_has_its_text() {
+    let server = Server::start(&[]);
+    for path in [
+        "ticker?markets=KRW-BTC,KRW-NO",
+        "orderbook?markets=KRW-NO&markets=KRW-BTC",
+        "orderbook/instruments?markets=KRW-NO",
+        "trades/ticks?market=KRW-NO",
+        "candles/seconds?market=BTC",
+    ] {
+        let (status, _, body) = ask(&server, path);
+        assert_eq!((status, body), (404, json!({"error": {"name": 404, "message": "Code not found"}})), "{path}");
+    }
+    let missing = "Missing request parameter error. Check the required parameters!";
+    for path in [
+        "ticker",
+        "ticker?markets=",
+        "ticker/all",
+        "orderbook",
+        "trades/ticks",
+        "candles/minutes/1",
+        "candles/days?markets=KRW-BTC",
+    ] {
+        let (status, _, body) = ask(&server, path);
+        assert_eq!((status, body), (400, json!({"error": {"name": 400, "message": missing}})), "{path}");
+    }
+    for path in ["candles/days?market=KRW-BTC&to=soon", "trades/ticks?market=KRW-BTC&count=x"] {
+        let (status, _, body) = ask(&server, path);
+        assert_eq!((status, &body["error"]["name"]), (400, &json!(400)), "{path}");
+    }
+}
+
+#[test]
+fn upbit_item_56_a_browser_asks_as_often_as_anybody() {
+    let server = Server::start(&[]);
+    for _ in 0..12 {
+        let (status, head, _) = server.get_with("/v1/ticker?markets=KRW-BTC", "Origin: https://example.com\r\n");
+        assert_eq!(status, 200, "{head}");
+    }
+}
+
+#[test]
+fn upbit_item_58_answers_are_compressed_where_that_is_asked_for() {
+    let server = Server::start(&[]);
+    let (_, plain_head, plain) = server.get("/v1/market/all?is_details=true");
+    assert_eq!(header(&plain_head, "content-encoding"), None);
+    let (head, body) = server.get_bytes("/v1/market/all?is_details=true", "Accept-Encoding: deflate, gzip;q=0.8\r\n");
+    assert_eq!(header(&head, "content-encoding"), Some("gzip"), "{head}");
+    assert_eq!(header(&head, "vary"), Some("accept-encoding"), "{head}");
+    assert!(header(&head, "remaining-req").is_some() && body.len() < plain.len());
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(body.as_slice()).read_to_string(&mut text).expect("gzip");
+    assert_eq!(text, plain);
+    let (_, head, _) = server.get_with("/v1/market/all?is_details=true", "Accept-Encoding: gzip;q=0\r\n");
+    assert_eq!(header(&head, "content-encoding"), None);
+    // A few bytes would only grow.
+    let (_, head, _) = server.get_with("/v1/nosuch", "Accept-Encoding: gzip\r\n");
+    assert_eq!(header(&head, "content-encoding"), None);
 }

@@ -75,14 +75,22 @@ impl Server {
 
     /// The same with more headers, each with its line's end.
     pub fn get_with(&self, path: &str, headers: &str) -> (u16, String, String) {
+        let (head, body) = self.get_bytes(path, headers);
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+        (status, head, String::from_utf8(body).expect("an answer in UTF-8"))
+    }
+
+    /// Head and body, the latter as it was sent.
+    pub fn get_bytes(&self, path: &str, headers: &str) -> (String, Vec<u8>) {
         let mut stream = connect(self.address);
         write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n")
             .expect("the request goes out");
-        let mut text = String::new();
-        stream.read_to_string(&mut text).expect("an answer in UTF-8");
-        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        (status, head.to_owned(), body.to_owned())
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("an answer");
+        let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head");
+        let body = bytes.split_off(end + 4);
+        bytes.truncate(end);
+        (String::from_utf8(bytes).expect("a head in UTF-8"), body)
     }
 
     /// The counters, summed over cores.

@@ -1,14 +1,17 @@
 //! Requests for Upbit's quotations: counted by group and address, answered out of the market.
 
+use std::io::Write;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use hyper::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, VARY};
 use hyper::{Method, Request, Response, StatusCode};
 use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
@@ -84,7 +87,7 @@ pub(crate) async fn respond(core: &Rc<Core>, request: &Request<Incoming>, peer: 
         (_, Ok(query)) => ask(core, query).await,
     };
     let mut response = match answer {
-        Ok(answer) => json(StatusCode::OK, answer.write()),
+        Ok(answer) => compressible(request.headers(), answer.write()),
         Err(error) => {
             let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             json(status, error.to_json())
@@ -113,6 +116,42 @@ async fn ask(core: &Core, query: Query) -> Result<Answer, RestError> {
         _ => Err(RestError::unavailable()),
     }
 }
+
+/// The answer to a request with these headers, compressed where they ask for it.
+fn compressible(asked: &HeaderMap, body: Vec<u8>) -> Response<Full<Bytes>> {
+    if body.len() < COMPRESSED_BYTES_MIN {
+        return json(StatusCode::OK, body);
+    }
+    let compressed = if accepts_gzip(asked) { gzip(&body).ok() } else { None };
+    let is_compressed = compressed.is_some();
+    let mut response = json(StatusCode::OK, compressed.unwrap_or(body));
+    let headers = response.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if is_compressed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+fn gzip(body: &[u8]) -> std::io::Result<Vec<u8>> {
+    // A core that compresses sends nothing else, so it is done fast rather than well.
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), Compression::fast());
+    encoder.write_all(body)?;
+    encoder.finish()
+}
+
+/// Whether gzip is named, and not with a weight of zero.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let lists = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|list| list.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
+        name.trim().eq_ignore_ascii_case("gzip") && weight.bytes().any(|b| (b'1'..=b'9').contains(&b))
+    })
+}
+
+/// The shortest body that is compressed: below it little is saved.
+const COMPRESSED_BYTES_MIN: usize = 1_024;
 
 fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
