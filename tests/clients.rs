@@ -77,6 +77,18 @@ fn pyupbit_gets_all_its_kinds() {
 }
 
 #[test]
+fn upbit_pyupbit_asks_by_rest() {
+    let Some(python) = python_with("pyupbit") else { return };
+    Server::start().pass(script(&python, "pyupbit_rest.py"));
+}
+
+#[test]
+fn upbit_ccxt_asks_by_rest() {
+    let Some(node) = node_with("ccxt") else { return };
+    Server::start().pass(script(&node, "ccxt_upbit_rest.mjs"));
+}
+
+#[test]
 fn binance_ccxt_keeps_a_book_of_its_own() {
     let Some(node) = node_with("ccxt") else { return };
     Server::start().pass(script(&node, "ccxt.mjs"));
