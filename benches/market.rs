@@ -41,6 +41,9 @@ static ALLOCATOR: heap::Counting = heap::Counting;
 /// Which ticks of the tape an engine sees.
 type Wanted = fn(&Event) -> bool;
 
+/// A selection's name, the ticks it is made of, and the channels that are wanted of them.
+type Selection = (&'static str, Wanted, fn(Channel) -> bool);
+
 /// A tape that repeats, and the engine that sees it.
 struct Replay<'a> {
     engine: Engine,
@@ -164,7 +167,7 @@ fn is_change(event: &Event) -> bool {
 
 fn derive(criterion: &mut Criterion) {
     let tape = Recording::demo();
-    let selections: [(&str, Wanted, fn(Channel) -> bool); 12] = [
+    let selections: [Selection; 12] = [
         ("trade_for_nothing", is_trade, |_| false),
         ("trade_for_agg_trade", is_trade, |channel| channel == Channel::AggTrade),
         ("trade_for_klines", is_trade, |channel| matches!(channel, Channel::Kline(..))),

@@ -38,8 +38,11 @@ static ALLOCATOR: heap::Counting = heap::Counting;
 const BINANCE: [&str; 3] = ["wrapped", "bare", "sbe"];
 const UPBIT: [&str; 2] = ["simple", "default"];
 
+/// A kind's name, and the channels whose ticks are of it.
+type Kind = (&'static str, fn(Channel) -> bool);
+
 /// Kinds that only the engine makes, or whose numbers it spells otherwise than a feed.
-const DERIVED: [(&str, fn(Channel) -> bool); 13] = [
+const DERIVED: [Kind; 13] = [
     ("derived_agg_trade", |channel| channel == Channel::AggTrade),
     ("derived_book_ticker", |channel| channel == Channel::BookTicker),
     ("derived_depth_1s", |channel| channel == Channel::Depth(Pace::Ms1000)),
