@@ -176,3 +176,30 @@ fn grouped_windows_are_no_book_and_damaged_ones_do_no_harm() {
     assert_eq!(book.asks().map(|ask| ask.price).collect::<Vec<_>>(), [decimal(20, 2), decimal(30, 2)]);
     assert_eq!(book.bids().next(), Some(level(10, 1)));
 }
+
+#[test]
+fn a_window_that_nobody_saw_change_is_no_news_to_those_who_come_back() {
+    let channel = Channel::Orderbook;
+    let mut played = Played::new(Derive::Auto, []);
+    let stream = Stream { symbol: SymbolId(0), channel };
+    played.engine.on_snapshot(Snapshot { symbol: None, last_update_id: 10, levels: vec![level(5, 1)], bids: 1 });
+    let change = |played: &mut Played, id: i64, ms: i64, size: i64| {
+        let depth = Depth { first_id: id, last_id: id, bids: 1 };
+        played.tick(0, BASE + ms * MS, Channel::Depth(Pace::Ms100), Kind::Depth(depth), &[level(4, size)]);
+    };
+    played.engine.interest().set(stream);
+    change(&mut played, 11, 10, 1);
+    played.clock(BASE + 100 * MS);
+    played.engine.interest().clear(stream);
+    change(&mut played, 12, 150, 2);
+    played.clock(BASE + 200 * MS);
+    played.engine.interest().set(stream);
+    change(&mut played, 13, 250, 3);
+    // The first window, then the state that was missed; the change between came on the boundary that nobody saw.
+    (3..6).for_each(|n| played.clock(BASE + n * 100 * MS));
+    change(&mut played, 14, 550, 7);
+    played.clock(BASE + 600 * MS);
+    let told: Vec<_> = played.of(channel).map(|(tick, levels)| (tick.restated, levels[3].size)).collect();
+    let size = |size| level(4, size).size;
+    assert_eq!(told, [(false, size(1)), (true, size(1)), (true, size(3)), (false, size(7))]);
+}

@@ -210,3 +210,37 @@ fn yesterdays_close_is_what_a_feed_says_where_it_does() {
     let closes = [100, 80, 80].map(|price| decimal(price, 8));
     assert_eq!(told, closes.into_iter().zip(rates).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_day_ends_with_its_last_trade_and_a_window_after_so_many_seconds() {
+    const DAY: i64 = 86_400 * NS_PER_SECOND;
+    let midnight = BASE / DAY * DAY + DAY;
+    let mut played = Played::new(Derive::Always, [Channel::DayTicker]);
+    let mut last = |ms: i64, id: i64, price: i64, before_ms: i64| {
+        let now = midnight + ms * MS;
+        played.trade(now, trade(id, price, 5, now - before_ms * MS));
+        let (tick, _) = played.of(Channel::DayTicker).last().unwrap();
+        let Kind::DayTicker(ticker) = tick.kind else { panic!("{tick:?}") };
+        (ticker.open, ticker.day.previous_close, ticker.volume, ticker.volume_24h)
+    };
+    let (price, size) = (|n: i64| decimal(n, 8), |n: i64| decimal(5 * n, 8));
+    assert_eq!(last(-500, 1, 100, 0), (price(100), price(100), size(1), size(1)));
+    // Not before the first trade of the new day, and then not without those that come late.
+    assert_eq!(last(10, 2, 110, 20), (price(100), price(100), size(2), size(2)));
+    assert_eq!(last(20, 4, 120, 0), (price(120), price(110), size(1), size(3)));
+    assert_eq!(last(30, 5, 130, 40), (price(120), price(130), size(1), size(4)));
+    assert_eq!(played.engine.counts().passed_trades, 0);
+    played.clock(midnight + 1_000 * MS);
+    assert_eq!(played.engine.counts().passed_trades, 1);
+    // The second before midnight is in the window up to the last second of the day, and no longer.
+    let mut volume = |ms: i64, id: i64| {
+        played.trade(midnight + ms * MS, trade(id, 100, 5, midnight + ms * MS));
+        match played.of(Channel::DayTicker).last().unwrap().0.kind {
+            Kind::DayTicker(ticker) => ticker.volume_24h,
+            _ => panic!(),
+        }
+    };
+    assert_eq!(volume(86_398_999, 6), size(5));
+    assert_eq!(volume(86_399_000, 7), size(3));
+    assert_eq!(volume(86_400_000, 8), size(3));
+}
