@@ -174,6 +174,11 @@ impl Seam {
                 self.step_ns = self.step_ns.max(length * NS_PER_SECOND);
             }
             Kind::BlockTrade(trade) => ids.block_trades.include(trade.id, trade.id),
+            Kind::Candle(_) => {
+                if let Channel::Candle(unit) = tick.channel {
+                    self.step_ns = self.step_ns.max(unit.seconds() * NS_PER_SECOND);
+                }
+            }
             Kind::BookTicker(ticker) => ids.updates.include(ticker.update_id, ticker.update_id),
             Kind::PartialDepth(book) => ids.updates.include(book.last_update_id, book.last_update_id),
             Kind::Depth(depth) => {
