@@ -202,7 +202,8 @@ mod tests {
             let found = replaced.replace(&sides.0, &sides.1, &mut changes);
             prop_assert_eq!(found.unwrap_or(0) as usize, bids.len());
             prop_assert_eq!(&changes, &levels);
-            prop_assert_eq!((found.is_some(), replaced.last_update_id()), (!levels.is_empty(), 1 + i64::from(!levels.is_empty())));
+            prop_assert_eq!(found.is_some(), !levels.is_empty());
+            prop_assert_eq!(replaced.last_update_id(), 1 + i64::from(found.is_some()));
             from.apply(2, 9, bids, asks);
             for book in [&from, &replaced] {
                 prop_assert_eq!(book.bids().collect::<Vec<_>>(), sides.0.clone());
