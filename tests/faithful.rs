@@ -75,28 +75,59 @@ fn a_raw_connection_gets_the_payloads_without_the_wrapper() {
     assert!(server.wait().success());
 }
 
-#[test]
-fn the_recorded_upbit_file_comes_out_byte_for_byte_in_simple_format() {
-    let Some(folder) = recordings() else { return };
+/// Plays the recorded Upbit file to a client that asks for all of it in SIMPLE, and gives each message with its frame.
+fn upbit_round_trip(folder: &Path, form: &str, mut check: impl FnMut(&str, &str)) {
     let path = folder.join("upbit-20210405-10mkt.jsonl.zst");
     let recorded: Vec<String> = lines(&path).into_iter().map(|(_, message)| message).collect();
     let code = |message: &String| message.split("\"cd\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let codes: BTreeSet<String> = recorded.iter().map(code).collect();
     let codes = serde_json::to_string(&codes).unwrap();
 
-    // Otherwise trades from before these told them would carry the best levels.
-    let mut server = serve(&path, &["--derive", "never"]);
+    // What the recording lacks is not derived from the rest of it.
+    let mut server = serve(path, &["--derive", "never", "--upbit-form", form]);
     let mut client = Client::open(&server, "/websocket/v1");
     client.say(&format!(
-        r#"[{{"ticket":"t"}},{{"type":"trade","codes":{codes}}},{{"type":"orderbook","codes":{codes}}},{{"format":"SIMPLE"}}]"#
+        r#"[{{"ticket":"t"}},{{"type":"trade","codes":{codes},"isOnlyRealtime":true}},{{"type":"orderbook","codes":{codes},"isOnlyRealtime":true}},{{"format":"SIMPLE"}}]"#
     ));
-    for (number, message) in recorded.iter().enumerate() {
+    for message in &recorded {
         let frame = client.next_event();
         assert_eq!(frame.opcode, 2);
-        assert_eq!(frame.text(), message, "message {number}");
+        check(message, frame.text());
     }
     assert_eq!(client.next_event().close(), (1000, "End of tape"));
     drop(client);
     assert!(server.wait().success());
     assert_eq!(recorded.len(), 1_733);
+}
+
+#[test]
+fn the_recorded_upbit_file_comes_out_byte_for_byte_in_simple_format() {
+    let Some(folder) = recordings() else { return };
+    upbit_round_trip(&folder, "recorded", |message, frame| assert_eq!(frame, message));
+}
+
+#[test]
+fn the_recorded_upbit_file_comes_out_as_today_but_for_what_has_changed_since() {
+    let Some(folder) = recordings() else { return };
+    let mut full_minutes = 0;
+    upbit_round_trip(&folder, "today", |message, frame| {
+        let mut expected = message.to_owned();
+        if message.starts_with("{\"ty\":\"orderbook\"") {
+            // 30 units instead of 15, and the level.
+            let empty = ",{\"ap\":0,\"bp\":0,\"as\":0.0,\"bs\":0.0}".repeat(15);
+            expected =
+                expected.replace("],\"st\"", &format!("{empty}],\"st\"")).replace("REALTIME\"", "REALTIME\",\"lv\":0");
+        } else {
+            // The best levels, and whole times.
+            let best = ",\"bap\":null,\"bas\":null,\"bbp\":null,\"bbs\":null,\"st\"";
+            expected = expected.replace(",\"st\"", best);
+            let time = message.split("\"ttm\":\"").nth(1).unwrap().split('"').next().unwrap();
+            if time.len() == 5 {
+                expected = expected.replace(&format!("\"ttm\":\"{time}\""), &format!("\"ttm\":\"{time}:00\""));
+                full_minutes += 1;
+            }
+        }
+        assert_eq!(frame, expected);
+    });
+    assert!(full_minutes > 0);
 }

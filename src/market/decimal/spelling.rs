@@ -2,11 +2,11 @@
 //!
 //! Three printers, all of them Java's, because that is what exchanges are written in:
 //!
-//! | method | as | 98765000 | 0.31 | 0.00007 | 0.00000099 | 0 |
-//! | --- | --- | --- | --- | --- | --- | --- |
-//! | [`write_scaled`](Decimal::write_scaled)`(8)` | `BigDecimal` of scale 8 | `98765000.00000000` | `0.31000000` | `0.00007000` | `9.9E-7` | `0E-8` |
-//! | [`write_plain`](Decimal::write_plain) | `BigDecimal` without superfluous zeros | `98765000` | `0.31` | `0.00007` | `9.9E-7` | `0` |
-//! | [`write_shortest`](Decimal::write_shortest) | `double` | `9.8765E7` | `0.31` | `7.0E-5` | `9.9E-7` | `0.0` |
+//! | method | as | 98765000 | 0.00007 | 0.00000099 | 0 |
+//! | --- | --- | --- | --- | --- | --- |
+//! | [`write_scaled`](Decimal::write_scaled) | `BigDecimal` of scale 8 | `98765000.00000000` | `0.00007000` | `9.9E-7` | `0E-8` |
+//! | [`write_plain`](Decimal::write_plain) | the same, stripped | `98765000` | `0.00007` | `9.9E-7` | `0` |
+//! | [`write_shortest`](Decimal::write_shortest) | `double` | `9.8765E7` | `7.0E-5` | `9.9E-7` | `0.0` |
 //!
 //! A double holds 15 to 17 digits; where a number has more, all of them are written. So no printer ever loses a digit:
 //! what it writes reads as the number it was given.

@@ -12,17 +12,18 @@
 //! | `acc_trade_price`, `candle_acc_trade_price` | 5 to 16 places, 16 where there are fewer | the same, or tidy |
 //! | `acc_trade_price_24h` | 5 to 16 places, 5 where there are fewer | the same, or tidy |
 //! | `trade_price` of `trade` | scaled 8 | plain, `127.0` |
-//! | `trade_volume` of `trade` | scaled 8 | shortest |
+//! | `trade_volume` of `trade` | scaled 8 | shortest, or tidy from ten million on |
 //! | `prev_closing_price`, `change_price` of `trade` | scaled 8, `0E-8` | the same, or tidy |
 //! | `best_*_price` | plain | plain, `127.0` |
-//! | `best_*_size` | plain | shortest |
+//! | `best_*_size` | plain | shortest, or tidy from ten million on |
 //! | prices of `orderbook` | shortest, empty `0.0` | plain, `127.0`, empty `0` |
-//! | sizes of `orderbook` | scaled 8, empty `0` | shortest, empty `0.0` |
+//! | sizes of `orderbook` | scaled 8, empty `0` | shortest, or tidy from ten million on; empty `0.0` |
 //! | totals of `orderbook` | scaled 8, zero `0` | scaled 8, zero `0` |
 //!
 //! SIMPLE allows more than one spelling of a number, and one that came in such a spelling keeps it: `127.0`, as
-//! recorded in 2021, where `127` is what is written today; and in a `ticker` or `candle`, whose numbers in SIMPLE nobody
-//! has recorded, any that is [tidy](Decimal::is_tidy). Every other spelling gives way to the one in the table, that of
+//! recorded in 2021, where `127` is what is written today; `14444463.76230923`, the size of an order in that recording,
+//! where a double would be `1.444446376230923E7`; and in a `ticker` or `candle`, whose numbers in SIMPLE nobody has
+//! recorded, any that is [tidy](Decimal::is_tidy). Every other spelling gives way to the one in the table, that of
 //! another exchange included: `87173.34000000` becomes `87173.34` where the table says plain. A number that needs more
 //! places than the table gives it, or more digits than a double has, is written with all of them.
 
@@ -48,6 +49,8 @@ pub(super) enum Spelling {
     PlainOrTenth,
     /// As Java prints a double.
     Shortest,
+    /// As it came where that is tidy and ten million or more, or else as a double.
+    ShortestOrLarge,
     /// As it came where that is tidy, or else 8 places.
     ScaledOrTidy,
     /// As it came where that is tidy, or else as a rate.
@@ -57,7 +60,8 @@ pub(super) enum Spelling {
 }
 
 use Spelling::{
-    Amount, Plain, PlainOrTenth, Rate, RateOrTidy, Scaled, ScaledOrTidy, Shortest, Stored, Turnover, TurnoverOrTidy,
+    Amount, Plain, PlainOrTenth, Rate, RateOrTidy, Scaled, ScaledOrTidy, Shortest, ShortestOrLarge, Stored, Turnover,
+    TurnoverOrTidy,
 };
 
 /// The spellings of one format: a column of the table above.
@@ -101,12 +105,12 @@ const SIMPLE: Spellings = Spellings {
     turnover: TurnoverOrTidy(16),
     turnover_24h: TurnoverOrTidy(5),
     trade_price: PlainOrTenth,
-    trade_size: Shortest,
+    trade_size: ShortestOrLarge,
     trade_day: ScaledOrTidy,
     best_price: PlainOrTenth,
-    best_size: Shortest,
+    best_size: ShortestOrLarge,
     book_price: PlainOrTenth,
-    book_size: Shortest,
+    book_size: ShortestOrLarge,
     book_total: Amount,
 };
 
@@ -157,6 +161,8 @@ impl Spelling {
             PlainOrTenth if value.scale() == 1 && value.is_tidy() => value.write(out),
             PlainOrTenth => value.write_plain(out),
             Shortest => value.write_shortest(out),
+            ShortestOrLarge if value.scale() > 0 && value.magnitude() >= Some(7) && value.is_tidy() => value.write(out),
+            ShortestOrLarge => value.write_shortest(out),
             ScaledOrTidy | RateOrTidy | TurnoverOrTidy(_) if value.is_tidy() => value.write(out),
             ScaledOrTidy => Scaled.write(value, out),
             RateOrTidy => Rate.write(value, out),
@@ -190,6 +196,7 @@ mod tests {
             (DEFAULT.book_total, &["0.36201177"]),
             (SIMPLE.book_price, &["98765000", "87173.34", "127.0", "0.00012221", "9.9E-7", "3E-7", "0"]),
             (SIMPLE.book_size, &["0.05123457", "0.31", "7.772E-4", "5.0E-4", "1.25", "0.0", "30.0"]),
+            (SIMPLE.book_size, &["14444463.76230923", "1.444446376230923E7", "12000000.0"]),
             (SIMPLE.book_total, &["13435.91440270", "0.36201177"]),
             (SIMPLE.trade_price, &["127.0", "41.2", "2.1E-7"]),
             (SIMPLE.trade_size, &["12111.68782622", "20.0", "155.77"]),
@@ -221,6 +228,8 @@ mod tests {
             (SIMPLE.book_price, "0.0000009900", "9.9E-7"),
             (SIMPLE.book_size, "0.00077720", "7.772E-4"),
             (SIMPLE.book_size, "0", "0.0"),
+            (SIMPLE.book_size, "12000000", "1.2E7"),
+            (SIMPLE.book_size, "14444463.76230000", "1.44444637623E7"),
             (SIMPLE.price, "1.27E2", "127.00000000"),
         ] {
             assert_eq!(written(spelling, text), expected, "{spelling:?}");
