@@ -6,8 +6,9 @@
 //! of the built-in tape, those that begin with `derived` are made of them by the market engine, and `array` are the
 //! arrays of all symbols, of which the built-in tape has nine. Forms: `bare` and `wrapped` are Binance's JSON, without
 //! and with the wrapper of a combined stream, `sbe` its binary encoding; `default` and `simple` are Upbit's, with long
-//! and short keys. Upbit's order books are rendered with all 30 pairs of levels; `binance_depth_small` has 4 levels at
-//! most, `binance_depth_large` 50 and more.
+//! and short keys, `merged` is `default` with prices merged to 10,000 where the market has that level. Upbit's order
+//! books are rendered with all 30 pairs of levels; `binance_depth_small` has 4 levels at most, `binance_depth_large` 50
+//! and more.
 //!
 //! Before a kind is timed, all its ticks are rendered twice, and the second time must not allocate. The form that the
 //! tape has must give the very bytes of the tape. Every pass checks how many bytes came out.
@@ -27,8 +28,10 @@ use tape::{Event, KINDS, POOL, Recording};
 use tapecast::fanout::Form;
 use tapecast::fanout::frame::Frame;
 use tapecast::market::channel::{Channel, Levels, Pace, Window};
+use tapecast::market::decimal::Decimal;
 use tapecast::market::symbol::{Symbols, Venue};
 use tapecast::venue::binance::{TimeUnit, stream};
+use tapecast::venue::upbit::grouping::Grouping;
 use tapecast::venue::upbit::{Edition, Format, Layout, json::StreamType};
 
 #[global_allocator]
@@ -36,7 +39,7 @@ static ALLOCATOR: heap::Counting = heap::Counting;
 
 /// The forms of ticks of each venue; the first is the one that the tape has.
 const BINANCE: [&str; 3] = ["wrapped", "bare", "sbe"];
-const UPBIT: [&str; 2] = ["simple", "default"];
+const UPBIT: [&str; 3] = ["simple", "default", "merged"];
 
 /// A kind's name, and the channels whose ticks are of it.
 type Kind = (&'static str, fn(Channel) -> bool);
@@ -105,13 +108,14 @@ fn form(name: &str, stream: &str) -> Form {
         "bare" => Form::Binance { unit, wrapper: None },
         "wrapped" => Form::Binance { unit, wrapper: Some(Rc::from(stream)) },
         "sbe" => Form::BinanceSbe,
-        "default" => upbit(Format::Default),
-        _ => upbit(Format::Simple),
+        "default" => upbit(Format::Default, None),
+        "merged" => upbit(Format::Default, Grouping::of(Decimal::new(10_000, 0).expect("in range"))),
+        _ => upbit(Format::Simple, None),
     }
 }
 
-fn upbit(format: Format) -> Form {
-    Form::Upbit { layout: Layout { format, units: 30, grouping: None, edition: Edition::Today }, deflate: false }
+fn upbit(format: Format, grouping: Option<Grouping>) -> Form {
+    Form::Upbit { layout: Layout { format, units: 30, grouping, edition: Edition::Today }, deflate: false }
 }
 
 fn forms(venue: Venue) -> &'static [&'static str] {
@@ -167,7 +171,7 @@ fn frames(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("render");
     for kind in KINDS {
         let events = tape.of_kind(kind, POOL);
-        for form in forms(events[0].venue) {
+        for form in forms(events[0].venue).iter().filter(|form| **form != "merged" || kind == "upbit_orderbook") {
             let jobs: Vec<Job> = events.iter().map(|event| Job::new(event, form, &tape.symbols)).collect();
             measure(&mut group, &format!("{kind}_{form}"), &jobs);
         }

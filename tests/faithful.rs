@@ -84,7 +84,7 @@ fn upbit_round_trip(folder: &Path, form: &str, mut check: impl FnMut(&str, &str)
     let codes = serde_json::to_string(&codes).unwrap();
 
     // What the recording lacks is not derived from the rest of it.
-    let mut server = serve(path, &["--derive", "never", "--upbit-form", form]);
+    let mut server = serve(&path, &["--derive", "never", "--upbit-form", form]);
     let mut client = Client::open(&server, "/websocket/v1");
     client.say(&format!(
         r#"[{{"ticket":"t"}},{{"type":"trade","codes":{codes},"isOnlyRealtime":true}},{{"type":"orderbook","codes":{codes},"isOnlyRealtime":true}},{{"format":"SIMPLE"}}]"#

@@ -21,9 +21,9 @@ fn rendered(venue: Venue, message: &[u8], format: Format) -> Option<String> {
     let (mut decoder, mut symbols, mut frame) = (Decoder::default(), Symbols::default(), Frame::default());
     let Ok(Message::Tick) = decoder.decode(venue, &mut message.to_vec(), 0, &mut symbols) else { return None };
     let layout = Layout { format, units: 30, grouping: None, edition: Edition::Today };
-    let name = symbols.get(decoder.tick.symbol).name;
-    let (form, stream_type) = (Form::Upbit { layout }, StreamType::Realtime);
-    assert!(frame.render(&form, &decoder.tick, &decoder.levels, name.as_str(), stream_type));
+    let symbol = symbols.get(decoder.tick.symbol);
+    let (form, stream_type) = (Form::Upbit { layout, deflate: false }, StreamType::Realtime);
+    assert!(frame.render(&form, &decoder.tick, &decoder.levels, symbol, stream_type));
     let bytes = frame.bytes();
     let header = if bytes[1] < 126 { 2 } else { 4 };
     Some(std::str::from_utf8(&bytes[header..]).expect("UTF-8").to_owned())

@@ -40,10 +40,10 @@ use crate::market::symbol::Venue;
 use crate::metrics::Metrics;
 use crate::ring;
 use crate::server::attempts::{AttemptLimits, Attempts};
+use crate::server::rest::upbit::Allowances;
 use crate::server::upbit_gate::UpbitGate;
 use crate::server::weights::Weights;
 use crate::venue::binance::rest::catalog::{Catalog, CatalogError};
-use crate::server::rest::upbit::Allowances;
 use crate::venue::upbit::rest::listing::Listing;
 
 /// The time that attempts to connect are counted over.

@@ -16,8 +16,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 
-use crate::server::core::Core;
 use crate::server::attempts::ADDRESSES_MAX;
+use crate::server::core::Core;
 use crate::venue::upbit::rest::REQUESTS_PER_SECOND;
 use crate::venue::upbit::rest::error::{RestError, UNKNOWN_PATH};
 use crate::venue::upbit::rest::query::{Group, Query};
