@@ -12,6 +12,9 @@
 //! - `fanout_1_to_1000_cpu_at_100_per_s`: 200 trades, one every 10 ms. Not time but processor time: what the writer
 //!   thread used, kernel included, from before the first frame until after the last. Here nothing can be coalesced;
 //!   each frame is one call for each client.
+//! - `deflate_1_to_1000_cpu_at_100_per_s`: the same for 200 trades and 200 order books of 30 pairs of Upbit's, for
+//!   clients that agreed on compression (`deflated`) and clients that did not (`plain`). A frame is compressed once.
+//! - `deflate_1_to_1000_throughput`: 2,048 of each at speed max, where calls are so few that compressing shows.
 //!
 //! Processor time is read from `/proc/self/task/*/schedstat`; it is printed for both benches. It includes the kernel's
 //! work for the receiving side, as far as the loopback interface does it in the sender's call. What the clients and the
@@ -39,7 +42,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use tapecast::config::RawConfig;
-use tapecast::protocol::websocket::{Opcode, write_frame};
+use tapecast::protocol::deflate::{Deflater, Level};
+use tapecast::protocol::websocket::{HEADER_BYTES_MAX, Opcode, deflated_frame_in_place, write_frame};
 use tapecast::server::Server;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -60,7 +64,16 @@ struct Playback {
     bytes: Vec<u8>,
     /// One past the last byte of each.
     ends: Vec<usize>,
+    /// Upbit's clients ask for this type; `None` for Binance's trades.
+    upbit: Option<Upbit>,
     _folder: tempfile::TempDir,
+}
+
+/// What clients of Upbit ask for, and whether they offer compression.
+#[derive(Clone, Copy)]
+struct Upbit {
+    kind: &'static str,
+    is_deflated: bool,
 }
 
 impl Playback {
@@ -80,12 +93,63 @@ impl Playback {
             ends.push(bytes.len());
         }
         std::fs::write(&path, lines).expect("a tape on disk");
-        Playback { path, bytes, ends, _folder: folder }
+        Playback { path, bytes, ends, upbit: None, _folder: folder }
+    }
+
+    /// `events` events of Upbit's, `RATE` a second by the tape's clock.
+    fn upbit(events: usize, upbit: Upbit) -> Playback {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("upbit.jsonl");
+        let mut deflater = Deflater::new(Level::default());
+        let (mut lines, mut bytes, mut ends) = (String::new(), Vec::new(), Vec::new());
+        for k in 0..events {
+            let ms = 1_790_000_000_000 + k * 1_000 / RATE;
+            let data = if upbit.kind == "trade" { upbit_trade(k, ms) } else { upbit_book(k, ms) };
+            let _ = writeln!(lines, "{ms}000000 {data}");
+            if upbit.is_deflated {
+                let mut frame = vec![0; HEADER_BYTES_MAX];
+                deflater.deflate(data.as_bytes(), &mut frame);
+                let start = deflated_frame_in_place(Opcode::Binary, &mut frame);
+                bytes.extend_from_slice(&frame[start..]);
+            } else {
+                write_frame(Opcode::Binary, data.as_bytes(), &mut bytes);
+            }
+            ends.push(bytes.len());
+        }
+        std::fs::write(&path, lines).expect("a tape on disk");
+        Playback { path, bytes, ends, upbit: Some(upbit), _folder: folder }
     }
 
     fn trades(&self) -> usize {
         self.ends.len()
     }
+}
+
+fn upbit_trade(k: usize, ms: usize) -> String {
+    let (price, size, side) = (98_765_000 + k * 37 % 90 * 1_000, 1 + k * 7_919 % 90_000, ["ASK", "BID"][k % 2]);
+    let (date, time, change) = ("2026-09-21", "14:13", price - 98_200_000);
+    let second = 20 + k / RATE;
+    format!(
+        r#"{{"ty":"trade","cd":"KRW-BTC","tms":{ms},"td":"{date}","ttm":"{time}:{second}","ttms":{ms},"tp":{price},"tv":0.{size:08},"ab":"{side}","pcp":98200000,"c":"RISE","cp":{change},"sid":{ms}0000,"bap":{price},"bas":0.05123457,"bbp":98764000,"bbs":0.12345678,"st":"REALTIME"}}"#
+    )
+}
+
+fn upbit_book(k: usize, ms: usize) -> String {
+    let size = |side: usize, pair: usize| 1 + (k * 31 + pair * 7_919 + side * 104_729) * 48_271 % 90_000_000;
+    let sum = |side| (0..30).map(|pair| size(side, pair)).sum::<usize>();
+    let units: Vec<String> = (0..30)
+        .map(|pair| {
+            let (ask, bid) = (98_765_000 + pair * 1_000, 98_764_000 - pair * 1_000);
+            format!(r#"{{"ap":{ask},"bp":{bid},"as":0.{:08},"bs":0.{:08}}}"#, size(0, pair), size(1, pair))
+        })
+        .collect();
+    let decimal = |sum: usize| format!("{}.{:08}", sum / 100_000_000, sum % 100_000_000);
+    format!(
+        r#"{{"ty":"orderbook","cd":"KRW-BTC","tms":{ms},"tas":{},"tbs":{},"obu":[{}],"st":"REALTIME","lv":0}}"#,
+        decimal(sum(0)),
+        decimal(sum(1)),
+        units.join(",")
+    )
 }
 
 /// How fast a playback goes.
@@ -209,7 +273,7 @@ struct Seen {
 
 /// Plays all clients on a thread of its own: connects them, then the one that starts the playback, and reads until each
 /// has everything.
-fn play(address: SocketAddr, clients: usize, bytes: &[u8], sender: &str) -> Seen {
+fn play(address: SocketAddr, clients: usize, playback: &Playback, sender: &str) -> Seen {
     let load = || {
         pin(1);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
@@ -217,14 +281,14 @@ fn play(address: SocketAddr, clients: usize, bytes: &[u8], sender: &str) -> Seen
         tasks.block_on(&runtime, async {
             let mut sockets = Vec::new();
             for _ in 0..clients {
-                sockets.push(connect(address, "btcusdt@trade").await.expect("a connection"));
+                sockets.push(connect(address, playback.upbit, true).await.expect("a connection"));
             }
             let first = Rc::new(Cell::new(None));
-            let expected: Rc<[u8]> = bytes.into();
+            let expected: Rc<[u8]> = playback.bytes[..].into();
             let buffer = Rc::new(RefCell::new(vec![0; 256 << 10]));
             let cpu = cpu_of(sender);
             // A stream that the tape does not have: this client gets nothing.
-            let starter = connect(address, "nosuch@trade").await.expect("a connection");
+            let starter = connect(address, playback.upbit, false).await.expect("a connection");
             let read = |socket| receive(socket, Rc::clone(&expected), Rc::clone(&first), Rc::clone(&buffer));
             let tasks: Vec<_> = sockets.into_iter().map(|socket| tokio::task::spawn_local(read(socket))).collect();
             let mut done = Vec::new();
@@ -240,11 +304,19 @@ fn play(address: SocketAddr, clients: usize, bytes: &[u8], sender: &str) -> Seen
     thread::scope(|scope| scope.spawn(load).join().expect("the clients' thread"))
 }
 
-async fn connect(address: SocketAddr, stream: &str) -> io::Result<TcpStream> {
+/// A client of what the tape has, or of what it does not have.
+async fn connect(address: SocketAddr, upbit: Option<Upbit>, is_on_tape: bool) -> io::Result<TcpStream> {
     let mut socket = TcpStream::connect(address).await?;
+    let target = match upbit {
+        Some(_) => "/websocket/v1",
+        None if is_on_tape => "/ws/btcusdt@trade",
+        None => "/ws/nosuch@trade",
+    };
+    let is_deflated = upbit.is_some_and(|upbit| upbit.is_deflated);
+    let offer = if is_deflated { "Sec-WebSocket-Extensions: permessage-deflate\r\n" } else { "" };
     let request = format!(
-        "GET /ws/{stream} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        "GET {target} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{offer}\r\n"
     );
     socket.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
@@ -252,6 +324,19 @@ async fn connect(address: SocketAddr, stream: &str) -> io::Result<TcpStream> {
         answer.push(socket.read_u8().await?);
     }
     assert!(answer.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&answer));
+    if let Some(Upbit { kind, .. }) = upbit {
+        let code = if is_on_tape { "KRW-BTC" } else { "KRW-NONE" };
+        let request = format!(
+            r#"[{{"ticket":"a"}},{{"type":"{kind}","codes":["{code}"],"is_only_realtime":true}},{{"format":"SIMPLE"}}]"#
+        );
+        let mut frame = Vec::new();
+        write_frame(Opcode::Text, request.as_bytes(), &mut frame);
+        // Masked with zeros; the header is two bytes long.
+        frame[1] |= 0x80;
+        frame.splice(2..2, [0; 4]);
+        assert!(request.len() < 126);
+        socket.write_all(&frame).await?;
+    }
     Ok(socket)
 }
 
@@ -331,7 +416,7 @@ fn time<C: Contestant>(group: &mut Group, name: &str, playback: &Playback, clien
             let mut sum = Duration::ZERO;
             for _ in 0..iterations {
                 let contestant = C::start(playback, clients, speed);
-                let seen = play(contestant.address(), clients, &playback.bytes, C::THREAD);
+                let seen = play(contestant.address(), clients, playback, C::THREAD);
                 calls = contestant.end(frames);
                 runs.push(seen.cpu.as_nanos() as f64 / frames as f64);
                 sum += if measure == Measure::Time { seen.elapsed } else { seen.cpu };
@@ -373,6 +458,21 @@ fn fanout(criterion: &mut Criterion) {
     time::<Server>(&mut group, "tapecast", &playback, clients, Measure::Cpu);
     time::<Floor>(&mut group, "floor", &playback, clients, Measure::Cpu);
     group.finish();
+
+    let paced = (format!("deflate_1_to_{clients}_cpu_at_{RATE}_per_s"), Measure::Cpu, paced);
+    let flat_out = (format!("deflate_1_to_{clients}_throughput"), Measure::Time, trades / 4);
+    for (name, measure, events) in [paced, flat_out] {
+        let mut group = criterion.benchmark_group(name);
+        group.sampling_mode(SamplingMode::Flat).sample_size(10);
+        group.throughput(Throughput::Elements((clients * events) as u64));
+        for (kind, is_deflated) in [("trade", false), ("trade", true), ("orderbook", false), ("orderbook", true)] {
+            let playback = Playback::upbit(events, Upbit { kind, is_deflated });
+            let how = if is_deflated { "deflated" } else { "plain" };
+            let name = format!("{kind}_of_{}_bytes_{how}", playback.bytes.len() / events);
+            time::<Server>(&mut group, &name, &playback, clients, measure);
+        }
+        group.finish();
+    }
 }
 
 criterion_group! {

@@ -15,8 +15,8 @@ impl Level {
     }
 }
 
-/// On market data level 2 takes a fifth less than level 1, and what is above it takes 2 to 5 % less for up to twice the
-/// work; `benches/README.md` has the figures.
+/// Level 2: on market data 15 to 31 % fewer bytes than level 1 for about twice the work. Levels above it take at most 5 %
+/// off that, for up to 1.6 times the work; `benches/README.md` has the figures.
 impl Default for Level {
     fn default() -> Level {
         Level(2)
