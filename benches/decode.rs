@@ -88,9 +88,13 @@ fn is_faithful(event: &Event, symbols: &Symbols) -> bool {
             let wrapper = name.map(|name| Rc::from(String::from_utf8_lossy(name).as_ref()));
             Form::Binance { unit: TimeUnit::Milliseconds, wrapper }
         }
-        Venue::Upbit => {
+        _ => {
             let (format, edition) = (Format::Simple, Edition::Today);
-            Form::Upbit { layout: Layout { format, units: 30, grouping: None, edition }, deflate: false }
+            Form::Upbit {
+                venue: Venue::Upbit,
+                layout: Layout { format, units: 30, grouping: None, edition },
+                deflate: false,
+            }
         }
     };
     let opcode = if event.venue == Venue::Binance { Opcode::Text } else { Opcode::Binary };

@@ -115,13 +115,17 @@ fn form(name: &str, stream: &str) -> Form {
 }
 
 fn upbit(format: Format, grouping: Option<Grouping>) -> Form {
-    Form::Upbit { layout: Layout { format, units: 30, grouping, edition: Edition::Today }, deflate: false }
+    Form::Upbit {
+        venue: Venue::Upbit,
+        layout: Layout { format, units: 30, grouping, edition: Edition::Today },
+        deflate: false,
+    }
 }
 
 fn forms(venue: Venue) -> &'static [&'static str] {
     match venue {
         Venue::Binance => &BINANCE,
-        Venue::Upbit => &UPBIT,
+        _ => &UPBIT,
     }
 }
 

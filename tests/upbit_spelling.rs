@@ -22,7 +22,7 @@ fn rendered(venue: Venue, message: &[u8], format: Format) -> Option<String> {
     let Ok(Message::Tick) = decoder.decode(venue, &mut message.to_vec(), 0, &mut symbols) else { return None };
     let layout = Layout { format, units: 30, grouping: None, edition: Edition::Today };
     let symbol = symbols.get(decoder.tick.symbol);
-    let (form, stream_type) = (Form::Upbit { layout, deflate: false }, StreamType::Realtime);
+    let (form, stream_type) = (Form::Upbit { venue: Venue::Upbit, layout, deflate: false }, StreamType::Realtime);
     assert!(frame.render(&form, &decoder.tick, &decoder.levels, symbol, stream_type));
     let bytes = frame.bytes();
     let header = if bytes[1] < 126 { 2 } else { 4 };

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::config::{Config, RawConfig};
 use crate::market::symbol::Venue;
 use crate::server::Server;
+use crate::venue::grammar::Grammar;
 
 /// Flags of `serve`.
 #[derive(Args, Debug, Default)]
@@ -77,7 +78,9 @@ fn greeting(config: &Config, server: &Server) -> String {
     let how = format!(" at {}{}", config.plan.speed, if config.plan.repeat { ", in a loop" } else { "" });
     text.push_str(&how);
     let _ = write!(text, "\n\n  listening  ws://{address}  http://{address}\n");
-    for (venue, label, kinds) in [(Venue::Binance, "Binance", "streams"), (Venue::Upbit, "Upbit", "types")] {
+    for venue in Venue::ALL {
+        let Grammar { title, socket, .. } = venue.grammar();
+        let kinds = if socket.is_some() { "types" } else { "streams" };
         let symbols = preview.symbols(venue);
         if symbols.is_empty() {
             continue;
@@ -85,20 +88,21 @@ fn greeting(config: &Config, server: &Server) -> String {
         let shown = symbols[..symbols.len().min(SYMBOLS_PRINTED)].join(" ");
         let more = symbols.len().saturating_sub(SYMBOLS_PRINTED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        let _ = writeln!(text, "  {label:<9}  {shown}{more}");
+        let _ = writeln!(text, "  {title:<9}  {shown}{more}");
         let _ = writeln!(text, "             {kinds}: {}", preview.channels(venue).join(" "));
     }
     if config.plan.wait_for_clients > 0 {
         let _ = writeln!(text, "  waiting    for {} clients to subscribe", config.plan.wait_for_clients);
     }
     text.push_str("\ntry\n");
-    if let Some(stream) = preview.example(Venue::Binance) {
+    if let Some((_, stream)) = preview.example(Venue::Binance) {
         let _ = writeln!(text, "  npx wscat -c 'ws://{address}/stream?streams={stream}'");
-    } else if let Some(code) = preview.example(Venue::Upbit) {
-        let _ = writeln!(
-            text,
-            "  npx wscat -c ws://{address}/websocket/v1 -x '[{{\"ticket\":\"1\"}},{{\"type\":\"trade\",\"codes\":[\"{code}\"]}}]' -w 60"
-        );
+    } else {
+        let of = |venue: Venue| Some((venue.grammar().socket.as_ref()?.path, preview.example(venue)?));
+        if let Some((path, (code, kind))) = Venue::ALL.into_iter().find_map(of) {
+            let request = format!(r#"[{{"ticket":"1"}},{{"type":"{kind}","codes":["{code}"]}}]"#);
+            let _ = writeln!(text, "  npx wscat -c ws://{address}{path} -x '{request}' -w 60");
+        }
     }
     let _ = writeln!(text, "  curl http://{address}/status");
     let _ = writeln!(text, "  open http://{address}/ in a browser\n");

@@ -10,8 +10,8 @@ use crate::protocol::websocket::{HEADER_BYTES_MAX, Opcode, deflated_frame_in_pla
 use crate::venue::binance::sbe::Places;
 use crate::venue::binance::{self, TimeUnit};
 use crate::venue::translate;
+use crate::venue::upbit::Layout;
 use crate::venue::upbit::json::StreamType;
-use crate::venue::upbit::{self, Layout};
 
 /// Where an array of many symbols' events ends and the next one begins: well below the 1 MiB that widespread clients
 /// refuse frames beyond.
@@ -32,8 +32,10 @@ pub enum Form {
     },
     /// Binance's binary encoding in binary frames.
     BinanceSbe,
-    /// Upbit's JSON in binary frames.
+    /// JSON in binary frames, of Upbit or of a venue whose clients ask as Upbit's do.
     Upbit {
+        /// Which of them.
+        venue: Venue,
         /// Keys, members and spellings.
         layout: Layout,
         /// Whether frames are compressed for which that pays.
@@ -46,7 +48,7 @@ impl Form {
     pub fn venue(&self) -> Venue {
         match self {
             Form::Binance { .. } | Form::BinanceSbe => Venue::Binance,
-            Form::Upbit { .. } => Venue::Upbit,
+            Form::Upbit { venue, .. } => *venue,
         }
     }
 }
@@ -140,9 +142,10 @@ impl Frame {
                 }
                 Opcode::Binary
             }
-            Form::Upbit { layout, deflate } => {
+            Form::Upbit { venue, layout, deflate } => {
+                let Some(socket) = &venue.grammar().socket else { return false };
                 let (merged, out) = (&mut self.merged, &mut self.buffer);
-                if !upbit::json::write_payload(tick, levels, symbol, layout, stream_type, merged, out) {
+                if !(socket.write)(tick, levels, symbol, layout, stream_type, merged, out) {
                     return false;
                 }
                 if *deflate && self.deflate(Opcode::Binary) {

@@ -8,7 +8,6 @@ use crate::feed::tape::Source;
 use crate::market::channel::{Channel, Stream};
 use crate::market::symbol::{Symbols, Venue};
 use crate::market::tick::Tick;
-use crate::venue::binance::stream::write_name;
 use crate::venue::{Decoder, Message};
 
 /// Messages looked at: a moment's work, and minutes of most feeds.
@@ -56,34 +55,15 @@ impl Preview {
     pub fn channels(&self, venue: Venue) -> Vec<String> {
         let streams = self.streams.iter().filter(|stream| self.symbols.get(stream.symbol).venue == venue);
         let channels: BTreeSet<Channel> = streams.map(|stream| stream.channel).collect();
-        channels.into_iter().map(|channel| channel_name(venue, channel)).collect()
+        let names = channels.into_iter().filter_map(|channel| (venue.grammar().stream)("", channel));
+        names.map(|name| name.trim_start_matches('@').to_owned()).collect()
     }
 
-    /// The name of one stream to try: of the first symbol, trades if it has them.
-    pub fn example(&self, venue: Venue) -> Option<String> {
+    /// Symbol and stream to try, as the venue's clients call them: of the first symbol, trades if it has them.
+    pub fn example(&self, venue: Venue) -> Option<(String, String)> {
         let of_venue = |stream: &&Stream| self.symbols.get(stream.symbol).venue == venue;
         let stream = self.streams.iter().filter(of_venue).min_by_key(|stream| (stream.channel, stream.symbol))?;
         let name = self.symbols.get(stream.symbol).name.as_str();
-        match venue {
-            Venue::Upbit => Some(name.to_owned()),
-            Venue::Binance => {
-                let mut text = String::new();
-                write_name(name, stream.channel, &mut text);
-                Some(text)
-            }
-        }
-    }
-}
-
-fn channel_name(venue: Venue, channel: Channel) -> String {
-    match (venue, channel) {
-        (Venue::Upbit, Channel::DayTicker) => "ticker".into(),
-        (Venue::Upbit, Channel::Orderbook) => "orderbook".into(),
-        (Venue::Upbit, Channel::Candle(unit)) => format!("candle.{}", unit.name()),
-        (_, channel) => {
-            let mut text = String::new();
-            write_name("", channel, &mut text);
-            text.trim_start_matches('@').to_owned()
-        }
+        Some((name.to_owned(), (venue.grammar().stream)(name, stream.channel)?))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::market::channel::{Channel, Interval, Levels, Pace, Unit, Window, Zone};
 use crate::market::civil::NS_PER_SECOND;
-use crate::market::symbol::Venue;
+use crate::market::symbol::Make;
 
 /// What is derived where a feed may carry a stream itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,16 +85,16 @@ const BOOK_CHANNELS: u64 = {
     bits
 };
 
-/// The channels that Upbit has. Binance has all others, and trades.
-const UPBIT_CHANNELS: u64 = Channel::Trade.bit() | Channel::DayTicker.bit() | Channel::Orderbook.bit() | CANDLES;
+/// The channels of exchanges whose feeds are made of windows. The others have all others, and trades.
+const WINDOW_CHANNELS: u64 = Channel::Trade.bit() | Channel::DayTicker.bit() | Channel::Orderbook.bit() | CANDLES;
 
 /// The channels whose state may be told again.
-pub const SNAPSHOT_CHANNELS: u64 = UPBIT_CHANNELS;
+pub const SNAPSHOT_CHANNELS: u64 = WINDOW_CHANNELS;
 
 /// What one symbol's streams are derived from.
 #[derive(Debug)]
 pub struct Derivation {
-    venue: Venue,
+    make: Make,
     /// Channels of which a native tick has come.
     native: u64,
     /// When each source showed itself first.
@@ -102,21 +102,21 @@ pub struct Derivation {
 }
 
 impl Default for Derivation {
-    /// Of a symbol nobody has announced; it counts as Binance's.
+    /// Of a symbol nobody has announced; its feed counts as made of changes.
     fn default() -> Self {
-        Derivation { venue: Venue::Binance, native: 0, since: [None; Source::ALL.len()] }
+        Derivation { make: Make::Changes, native: 0, since: [None; Source::ALL.len()] }
     }
 }
 
 impl Derivation {
-    /// Whose symbol it is.
-    pub fn venue(&self) -> Venue {
-        self.venue
+    /// What its feed is made of.
+    pub fn make(&self) -> Make {
+        self.make
     }
 
-    /// The symbol is this venue's.
-    pub fn set_venue(&mut self, venue: Venue) {
-        self.venue = venue;
+    /// The symbol's feed is made of this.
+    pub fn set_make(&mut self, make: Make) {
+        self.make = make;
     }
 
     /// The channels that are derived at the time `now`, each its [`Channel::bit`].
@@ -127,9 +127,9 @@ impl Derivation {
             Derive::Always => (0, 0),
             Derive::Auto => (NATIVE_GRACE_NS, self.native),
         };
-        let own = match self.venue {
-            Venue::Binance => !UPBIT_CHANNELS | Channel::Trade.bit(),
-            Venue::Upbit => UPBIT_CHANNELS,
+        let own = match self.make {
+            Make::Changes => !WINDOW_CHANNELS | Channel::Trade.bit(),
+            Make::Windows => WINDOW_CHANNELS,
         };
         let mut bits = 0;
         for (source, since) in Source::ALL.into_iter().zip(self.since) {
@@ -205,12 +205,12 @@ mod tests {
     #[test]
     fn what_a_venue_does_not_have_is_not_waited_for() {
         let (ticker, day) = (Channel::Ticker.bit(), Channel::DayTicker.bit());
-        for (venue, at_once, later) in [(Venue::Binance, day, ticker), (Venue::Upbit, ticker, day)] {
+        for (make, at_once, later) in [(Make::Changes, day, ticker), (Make::Windows, ticker, day)] {
             let mut derivation = Derivation::default();
-            derivation.set_venue(venue);
+            derivation.set_make(make);
             derivation.note_source(Source::Executions, 100);
             let both = |now| derivation.channels(Derive::Auto, now) & (ticker | day);
-            assert_eq!((both(100), both(100 + NATIVE_GRACE_NS)), (at_once, at_once | later), "{venue:?}");
+            assert_eq!((both(100), both(100 + NATIVE_GRACE_NS)), (at_once, at_once | later), "{make:?}");
         }
     }
 

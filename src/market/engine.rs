@@ -153,7 +153,7 @@ impl Engine {
             self.is_touched.resize(index + 1, false);
         }
         if let Kind::Announce(symbol) = &tick.kind {
-            self.instruments[index].derivation.set_venue(symbol.venue);
+            self.instruments[index].derivation.set_make(symbol.venue.make());
             return out(tick, levels);
         }
         let cause = Cause { sequence: tick.sequence, ts_recv: tick.ts_recv };

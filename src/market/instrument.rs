@@ -12,7 +12,7 @@ use crate::market::derivation::{Derivation, Derive, Source};
 use crate::market::merged_depth::MergedDepth;
 use crate::market::restating::Restating;
 use crate::market::summary::Execution;
-use crate::market::symbol::Venue;
+use crate::market::symbol::Make;
 use crate::market::tick::{AggTrade, Best, BookTicker, Depth, Kind, Level, PartialDepth, Tick, Trade};
 use crate::market::trade_ids::TradeIds;
 use crate::market::trading::{Late, Trading};
@@ -170,7 +170,7 @@ impl Instrument {
         now: i64,
         wire: &mut Wire,
     ) -> Taken {
-        let is_ordered = self.derivation.venue() == Venue::Binance;
+        let is_ordered = self.derivation.make() == Make::Changes;
         if self.trade_ids.has(id, is_ordered) {
             return Taken::Repeated;
         }

@@ -17,7 +17,7 @@ use crate::market::civil::{NS_PER_DAY, NS_PER_SECOND, day_and_second};
 use crate::market::clock::SKEW_NS_MAX;
 use crate::market::decimal::Decimal;
 use crate::market::quotient::quotient;
-use crate::market::symbol::{SymbolId, Venue};
+use crate::market::symbol::{Make, SymbolId};
 use crate::market::tick::{DayChange, DayTicker, Direction, Kind, Level, MarketState, Orderbook, Record, Tick, Trade};
 
 /// Trades kept: twice what one request may ask for.
@@ -75,7 +75,7 @@ impl Quotations {
         match &tick.kind {
             Kind::Announce(symbol) => {
                 self.symbols.resize_with(self.symbols.len().max(tick.symbol.index() + 1), || None);
-                if symbol.venue == Venue::Upbit {
+                if symbol.venue.make() == Make::Windows {
                     self.symbols[tick.symbol.index()] = Some(Box::default());
                 }
                 return false;
@@ -253,7 +253,7 @@ impl BookWindow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::symbol::{Name, Symbol};
+    use crate::market::symbol::{Name, Symbol, Venue};
     use crate::market::tick::Taker;
 
     const DAY: i64 = 18_722 * NS_PER_DAY;

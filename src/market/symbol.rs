@@ -11,28 +11,42 @@ use std::fmt;
 
 use rustc_hash::FxHashMap;
 
-/// Which exchange's grammar a message or a client speaks.
+/// Which exchange's grammar a message or a client speaks: a place in the table of [`venue`](crate::venue), where the
+/// exchanges have their names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Venue {
-    /// Binance spot: symbols like `BTCUSDT`, streams like `btcusdt@trade`.
-    Binance,
-    /// Upbit: symbols like `KRW-BTC`, requests by type and code.
-    Upbit,
+pub struct Venue {
+    place: u8,
+    make: Make,
+}
+
+/// What the feeds of an exchange are made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Make {
+    /// Changes of order books, and trades whose ids count by one.
+    Changes,
+    /// The upper part of order books over and over, and trades whose ids only tell them apart.
+    Windows,
 }
 
 impl Venue {
-    /// All of them, in the order of their numbers.
-    pub const ALL: [Venue; Venue::COUNT] = [Venue::Binance, Venue::Upbit];
+    /// The most there may be.
+    pub const COUNT_MAX: usize = 4;
 
-    /// How many there are.
-    pub const COUNT: usize = 2;
+    /// The venue of a place in the table.
+    pub const fn new(place: u8, make: Make) -> Venue {
+        Venue { place, make }
+    }
 
-    /// The venue's name in lower case, as flags, logs and addresses spell it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Venue::Binance => "binance",
-            Venue::Upbit => "upbit",
-        }
+    /// Its place in tables that hold one entry per venue, below [`Venue::COUNT_MAX`].
+    #[inline]
+    pub const fn index(self) -> usize {
+        self.place as usize
+    }
+
+    /// What its feeds are made of.
+    #[inline]
+    pub const fn make(self) -> Make {
+        self.make
     }
 }
 
@@ -89,21 +103,21 @@ pub struct Symbol {
     /// That exchange's spelling, upper case as payloads carry it.
     pub name: Name,
     /// The spellings of all venues by [`Venue`]; one of length 0 where a venue's grammar has none for it.
-    spellings: [Name; Venue::COUNT],
+    spellings: [Name; Venue::COUNT_MAX],
 }
 
 impl Symbol {
     /// A symbol with its own venue's spelling only.
     pub fn new(venue: Venue, name: Name) -> Symbol {
-        let mut spellings = [Name { len: 0, bytes: [0; Name::LEN_MAX] }; Venue::COUNT];
-        spellings[venue as usize] = name;
+        let mut spellings = [Name { len: 0, bytes: [0; Name::LEN_MAX] }; Venue::COUNT_MAX];
+        spellings[venue.index()] = name;
         Symbol { venue, name, spellings }
     }
 
     /// The same with the spelling of another venue; its own venue's stays as it is.
     pub fn spelled(mut self, venue: Venue, name: Name) -> Symbol {
         if venue != self.venue {
-            self.spellings[venue as usize] = name;
+            self.spellings[venue.index()] = name;
         }
         self
     }
@@ -111,7 +125,7 @@ impl Symbol {
     /// Its spelling for clients of a venue; `None` where that venue's grammar has none.
     #[inline]
     pub fn name_for(&self, venue: Venue) -> Option<&Name> {
-        Some(&self.spellings[venue as usize]).filter(|name| name.len > 0)
+        Some(&self.spellings[venue.index()]).filter(|name| name.len > 0)
     }
 }
 
@@ -123,7 +137,7 @@ pub struct Symbols {
     list: Vec<Symbol>,
     by_name: FxHashMap<(Venue, Name), SymbolId>,
     /// By the spellings of venues whose feed did not name them; the first symbol of a spelling keeps it.
-    by_translation: FxHashMap<(Venue, Name), SymbolId>,
+    by_translation: FxHashMap<(usize, Name), SymbolId>,
 }
 
 impl Symbols {
@@ -134,8 +148,9 @@ impl Symbols {
     /// known.
     #[inline]
     pub fn find(&self, venue: Venue, name: &str) -> Option<SymbolId> {
-        let key = (venue, Name::new(name)?);
-        self.by_name.get(&key).or_else(|| self.by_translation.get(&key)).copied()
+        let name = Name::new(name)?;
+        let id = self.by_name.get(&(venue, name));
+        id.or_else(|| self.by_translation.get(&(venue.index(), name))).copied()
     }
 
     /// The id of a symbol that the venue's own feed has named; `None` otherwise.
@@ -165,9 +180,9 @@ impl Symbols {
         let id = SymbolId(self.list.len() as u32);
         self.list.push(symbol);
         self.by_name.insert((symbol.venue, symbol.name), id);
-        for venue in Venue::ALL.into_iter().filter(|&venue| venue != symbol.venue) {
-            if let Some(&name) = symbol.name_for(venue) {
-                self.by_translation.entry((venue, name)).or_insert(id);
+        for (place, name) in symbol.spellings.into_iter().enumerate().filter(|(_, name)| name.len > 0) {
+            if place != symbol.venue.index() {
+                self.by_translation.entry((place, name)).or_insert(id);
             }
         }
         id

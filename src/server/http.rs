@@ -1,5 +1,6 @@
 //! HTTP: which address leads where.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -42,13 +43,14 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
     if path.starts_with(upbit::rest::PREFIX) {
         return rest::upbit::respond(core, &request, peer).await;
     }
-    if path == "/websocket/v1" {
+    let asked_at = |venue: &Venue| venue.grammar().socket.as_ref().is_some_and(|socket| socket.path == path);
+    if let Some(venue) = Venue::ALL.into_iter().find(asked_at) {
         let head = match core.shared.upbit.count(peer, request.headers()) {
             Ok(head) => head,
             Err(wait) => return too_many_handshakes(wait),
         };
         let deflate = if core.shared.config.deflate { agree_on_deflate(&request) } else { None };
-        let session = UpbitSession::new(core.shared.config.upbit, deflate.is_some(), core.now_ms());
+        let session = UpbitSession::new(venue, core.shared.config.upbit, deflate.is_some(), core.now_ms());
         let mut response = upgrade(core, request, Session::Upbit(session), peer, deflate);
         response.headers_mut().extend(head);
         return response;
@@ -200,7 +202,7 @@ fn status(core: &Rc<Core>) -> serde_json::Value {
         "speed": core.shared.config.plan.speed.to_string(),
         // Nanoseconds do not fit what many readers of JSON hold numbers in.
         "ts_recv": ts_recv.to_string(),
-        "symbols": { "binance": names(Venue::Binance), "upbit": names(Venue::Upbit) },
+        "symbols": Venue::ALL.into_iter().map(|venue| (venue.grammar().name, names(venue))).collect::<HashMap<_, _>>(),
         "metrics": core.shared.metrics.to_json(),
     })
 }

@@ -1,4 +1,4 @@
-//! A client of Upbit's public socket.
+//! A client of Upbit's public socket, or of another venue's whose clients ask as Upbit's do.
 //!
 //! Each request replaces everything: types, codes and format. The server stays silent until the first one, sends no
 //! pings, and drops a connection on which nothing has moved for a while, without a close frame.
@@ -9,13 +9,13 @@ use crate::fanout::frame::Form;
 use crate::fanout::routes::Want;
 use crate::market::channel::{Channel, Scope};
 use crate::market::decimal::Decimal;
-use crate::market::symbol::Name;
+use crate::market::symbol::{Name, Venue};
 use crate::protocol::websocket::{Close, Opcode};
 use crate::session::rate::Quota;
 use crate::session::{Effects, End, Incoming};
 use crate::venue::upbit::grouping::Grouping;
-use crate::venue::upbit::request::{Body, Refusal, Request, Subscription, UNITS_DEFAULT, split_units};
-use crate::venue::upbit::{Edition, Format, Layout};
+use crate::venue::upbit::request::{Body, Refusal, Request, Subscription, Types, UNITS_DEFAULT, split_units};
+use crate::venue::upbit::{self, Edition, Format, Layout};
 
 /// What holds for every connection.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +36,7 @@ const UP_INTERVAL_MS: u64 = 10_000;
 /// A client of Upbit's public socket.
 #[derive(Debug)]
 pub struct UpbitSession {
+    venue: Venue,
     limits: UpbitLimits,
     subscriptions: Vec<Subscription>,
     format: Format,
@@ -48,9 +49,11 @@ pub struct UpbitSession {
 }
 
 impl UpbitSession {
-    /// A connection made now; `deflate` says whether the client agreed on compression.
-    pub fn new(limits: UpbitLimits, deflate: bool, now_ms: u64) -> UpbitSession {
+    /// A connection made now to the socket of a venue that has one; `deflate` says whether the client agreed on
+    /// compression.
+    pub fn new(venue: Venue, limits: UpbitLimits, deflate: bool, now_ms: u64) -> UpbitSession {
         UpbitSession {
+            venue,
             limits,
             subscriptions: Vec::new(),
             format: Format::default(),
@@ -83,7 +86,8 @@ impl UpbitSession {
         if !self.quotas.iter_mut().all(|quota| quota.take(now_ms)) {
             return refuse(&Refusal::too_many_requests(), effects);
         }
-        match Request::parse(bytes) {
+        let types = self.venue.grammar().socket.as_ref().map_or(upbit::channel as Types, |socket| socket.channel);
+        match Request::parse(bytes, types) {
             Ok(request) => self.carry_out(request, effects),
             Err(refusal) => refuse(&refusal, effects),
         }
@@ -150,7 +154,7 @@ impl UpbitSession {
             Some(Want {
                 scope: Scope::Symbol(Name::new(code)?),
                 channel,
-                form: Form::Upbit { layout, deflate: self.deflate },
+                form: Form::Upbit { venue: self.venue, layout, deflate: self.deflate },
             })
         };
         subscription.codes.iter().filter_map(want).collect()
@@ -203,7 +207,7 @@ mod tests {
     use super::*;
 
     fn session() -> UpbitSession {
-        UpbitSession::new(UpbitLimits { idle_timeout_ms: 120_000, ..UpbitLimits::default() }, false, 0)
+        UpbitSession::new(Venue::Upbit, UpbitLimits { idle_timeout_ms: 120_000, ..UpbitLimits::default() }, false, 0)
     }
 
     fn ask(session: &mut UpbitSession, text: &str, now_ms: u64) -> Effects {
@@ -225,7 +229,7 @@ mod tests {
         assert_eq!(reply, r#"{"mthd":"LIST_SUBSCRIPTIONS","rslt":[{"ty":"trade","cds":["KRW-XRP"]}],"tckt":"q"}"#);
         assert!(matches!(
             effects.wants.unwrap()[0].form,
-            Form::Upbit { layout: Layout { format: Format::Simple, .. }, .. }
+            Form::Upbit { venue: Venue::Upbit, layout: Layout { format: Format::Simple, .. }, .. }
         ));
     }
 
@@ -239,7 +243,7 @@ mod tests {
     #[test]
     fn a_request_too_many_is_refused_and_ping_is_none() {
         let limits = UpbitLimits { requests_per_second: 5, requests_per_minute: 7, ..UpbitLimits::default() };
-        let mut session = UpbitSession::new(limits, false, 0);
+        let mut session = UpbitSession::new(Venue::Upbit, limits, false, 0);
         let list = r#"[{"ticket":"q"},{"method":"LIST_SUBSCRIPTIONS"}]"#;
         assert!((0..5).all(|_| ask(&mut session, list, 0).end.is_none()));
         assert!(ask(&mut session, "PING", 0).end.is_none());

@@ -2,7 +2,8 @@
 //!
 //! A venue's folder says how the messages of its servers are read (`decode`), how its clients ask (`stream`,
 //! `request`), and how they are answered (`json`). Nothing in here knows sockets, sessions or clocks: bytes and ticks
-//! in, ticks and bytes out. To add an exchange, add a folder, a [`Venue`] and the lines of the `match`es below.
+//! in, ticks and bytes out. What everybody else needs to know of it is its [`Grammar`]. To add an exchange, add a
+//! folder with one, and its line to the table below.
 //!
 //! # Across venues
 //!
@@ -20,7 +21,9 @@
 //! | `best_*` of Upbit's trade | | the book's best levels at that moment; null before there is one |
 
 pub mod binance;
-pub mod cursor;
+pub mod bithumb;
+mod cursor;
+pub mod grammar;
 pub mod json;
 pub mod pair;
 pub mod translate;
@@ -30,8 +33,9 @@ use thiserror::Error;
 
 use crate::market::decimal::DecimalError;
 use crate::market::snapshot::Snapshot;
-use crate::market::symbol::{Name, SymbolId, Symbols, Venue};
+use crate::market::symbol::{Make, Name, SymbolId, Symbols, Venue};
 use crate::market::tick::{Level, Tick};
+use crate::venue::grammar::Grammar;
 
 /// The most levels one message may carry: two sides of the largest snapshot an exchange gives, and as much again.
 pub const LEVELS_MAX: usize = 20_000;
@@ -97,6 +101,44 @@ impl From<DecimalError> for Rejected {
     }
 }
 
+/// The table of venues: what each is called in code, its grammar, and what its feeds are made of. A message belongs to
+/// the last one that takes it for its own.
+macro_rules! venues {
+    ($($name:ident: $grammar:path, $make:ident;)*) => {
+        #[allow(non_upper_case_globals, missing_docs, reason = "they read like the variants they stand for")]
+        impl Venue {
+            $(pub const $name: Venue = Venue::new(Place::$name as u8, Make::$make);)*
+        }
+
+        impl Venue {
+            /// All of them, in the order of the table.
+            pub const ALL: [Venue; GRAMMARS.len()] = [$(Venue::$name),*];
+        }
+
+        enum Place {
+            $($name),*
+        }
+
+        const GRAMMARS: &[&Grammar] = &[$(&$grammar),*];
+    };
+}
+
+venues! {
+    Binance: binance::GRAMMAR, Changes;
+    Upbit: upbit::GRAMMAR, Windows;
+    Bithumb: bithumb::GRAMMAR, Windows;
+}
+
+const _: () = assert!(GRAMMARS.len() <= Venue::COUNT_MAX);
+
+impl Venue {
+    /// What is to be known of it.
+    #[inline]
+    pub fn grammar(self) -> &'static Grammar {
+        GRAMMARS[self.index()]
+    }
+}
+
 /// Reads the raw messages of all venues. Its buffers are used again for each message: nothing is allocated for a tick
 /// once they have grown to the largest.
 #[derive(Default)]
@@ -105,7 +147,7 @@ pub struct Decoder {
     pub tick: Tick,
     /// The levels of the update that was read last.
     pub levels: Vec<Level>,
-    binance: binance::decode::Decoder,
+    buffers: binance::decode::Decoder,
 }
 
 impl Decoder {
@@ -121,18 +163,16 @@ impl Decoder {
         symbols: &mut Symbols,
     ) -> Result<Message, Rejected> {
         self.levels.clear();
-        match venue {
-            Venue::Binance => self.binance.decode(raw, ts_recv, symbols, &mut self.tick, &mut self.levels),
-            Venue::Upbit => upbit::decode::decode(raw, ts_recv, symbols, &mut self.tick, &mut self.levels),
-        }
+        let Decoder { tick, levels, buffers } = self;
+        (venue.grammar().decode)(buffers, raw, ts_recv, symbols, tick, levels)
     }
 }
 
-/// Whose message it is, from the key it begins with: Upbit's begin with their type, Binance's never do.
+/// Whose message it is, by its form.
 pub fn venue_of(raw: &[u8]) -> Venue {
     let text = raw.trim_ascii_start();
-    let text = text.strip_prefix(b"{").unwrap_or(text).trim_ascii_start();
-    if text.starts_with(b"\"ty\"") || text.starts_with(b"\"type\"") { Venue::Upbit } else { Venue::Binance }
+    let takes_it = |venue: &Venue| (venue.grammar().is_message)(text);
+    Venue::ALL.into_iter().rev().find(takes_it).unwrap_or(Venue::Binance)
 }
 
 /// Interns a symbol that a message names, refusing what would need escaping in JSON.

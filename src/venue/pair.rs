@@ -2,20 +2,13 @@
 //!
 //! | venue | grammar | base and quote are told apart by |
 //! |---|---|---|
-//! | Binance | `BTCUSDT` | the quote currency it ends with, the longest of [`QUOTES`] |
+//! | Binance | `BTCUSDT` | the quote currency it ends with, the longest of [`QUOTES`](crate::venue::binance::symbol::QUOTES) |
 //! | Upbit | `USDT-BTC` | the hyphen; the quote comes first |
 //!
 //! What has no two sides in that sense (`BTCUSD_PERP`, `BTCUSDT_240329`, a quote that is not listed) is served in its
 //! own venue's spelling only.
 
 use crate::market::symbol::{Name, Symbol, Venue};
-
-/// Currencies that Binance's and Upbit's markets are quoted in.
-pub const QUOTES: [&str; 37] = [
-    "AEUR", "ARS", "AUD", "BIDR", "BNB", "BRL", "BTC", "BUSD", "BVND", "COP", "CZK", "DAI", "DOGE", "ETH", "EUR",
-    "EURI", "FDUSD", "GBP", "IDR", "IDRT", "JPY", "KRW", "MXN", "NGN", "PAX", "PLN", "RON", "RUB", "SGD", "THB", "TRX",
-    "TRY", "TUSD", "USDC", "USDT", "XRP", "ZAR",
-];
 
 /// What is traded, and what it is paid with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,39 +20,32 @@ pub struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
-    /// The two sides of a symbol in a venue's spelling; `None` where it has none.
-    pub fn parse(venue: Venue, name: &'a str) -> Option<Pair<'a>> {
-        let pair = match venue {
-            Venue::Binance => {
-                let quote = QUOTES.iter().filter(|quote| name.ends_with(**quote)).max_by_key(|quote| quote.len())?;
-                let (base, quote) = name.split_at(name.len() - quote.len());
-                Pair { base, quote }
-            }
-            Venue::Upbit => {
-                let (quote, base) = name.split_once('-')?;
-                Pair { base, quote }
-            }
-        };
+    /// A pair of two currencies; `None` unless both are letters and digits.
+    pub fn new(base: &'a str, quote: &'a str) -> Option<Pair<'a>> {
         let is_currency = |text: &str| !text.is_empty() && text.chars().all(char::is_alphanumeric);
-        (is_currency(pair.base) && is_currency(pair.quote)).then_some(pair)
+        (is_currency(base) && is_currency(quote)).then_some(Pair { base, quote })
     }
 
-    /// Its name in a venue's grammar; `None` where it would be too long.
-    pub fn name(self, venue: Venue) -> Option<Name> {
-        let Pair { base, quote } = self;
-        Name::new(&match venue {
-            Venue::Binance => format!("{base}{quote}"),
-            Venue::Upbit => format!("{quote}-{base}"),
-        })
+    /// A pair whose name begins with the quote currency, then a hyphen: `KRW-BTC`.
+    pub fn of_quote_and_base(name: &'a str) -> Option<Pair<'a>> {
+        let (quote, base) = name.split_once('-')?;
+        Pair::new(base, quote)
+    }
+
+    /// The name of such a pair.
+    pub fn quote_and_base(self) -> String {
+        format!("{}-{}", self.quote, self.base)
     }
 }
 
 /// A symbol that a venue's feed names, with the spellings of all venues.
 pub fn symbol(venue: Venue, name: Name) -> Symbol {
-    let Some(pair) = Pair::parse(venue, name.as_str()) else { return Symbol::new(venue, name) };
-    Venue::ALL.into_iter().fold(Symbol::new(venue, name), |symbol, other| match pair.name(other) {
-        Some(name) => symbol.spelled(other, name),
-        None => symbol,
+    let Some(pair) = (venue.grammar().pair)(name.as_str()) else { return Symbol::new(venue, name) };
+    Venue::ALL.into_iter().fold(Symbol::new(venue, name), |symbol, other| {
+        match Name::new(&(other.grammar().symbol)(pair)) {
+            Some(name) => symbol.spelled(other, name),
+            None => symbol,
+        }
     })
 }
 
@@ -99,10 +85,5 @@ mod tests {
         for name in ["KRWBTC", "KRW-", "-BTC", "KRW-BTC-ETH"] {
             assert_eq!(translated(Venue::Upbit, name, Venue::Binance), None, "{name}");
         }
-    }
-
-    #[test]
-    fn the_quotes_are_sorted_and_each_there_once() {
-        assert!(QUOTES.is_sorted_by(|a, b| a < b));
     }
 }

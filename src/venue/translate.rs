@@ -7,19 +7,17 @@
 use crate::market::decimal::Decimal;
 use crate::market::symbol::Venue;
 use crate::market::tick::{Best, DayChange, Kind, Level, Tick};
-use crate::venue::binance;
 
-/// Whether a venue's clients need the numbers of other venues' feeds brought to its form: Upbit's table of spellings
-/// takes them in any.
+/// Whether a venue's clients need the numbers of other venues' feeds brought to its form.
 pub fn is_needed(venue: Venue) -> bool {
-    venue == Venue::Binance
+    venue.grammar().number.is_some()
 }
 
 /// Brings the numbers of a tick of another venue's feed to the form of this one.
 pub fn translate(venue: Venue, tick: &mut Tick, its_levels: &mut [Level]) {
-    if is_needed(venue) {
-        numbers(tick, binance::number);
-        levels(its_levels, binance::number);
+    if let Some(to) = venue.grammar().number {
+        numbers(tick, to);
+        levels(its_levels, to);
     }
 }
 

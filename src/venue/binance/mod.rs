@@ -11,9 +11,25 @@ pub mod request;
 pub mod rest;
 pub mod sbe;
 pub mod stream;
+pub mod symbol;
 
 use crate::market::decimal::Decimal;
 use crate::market::quotient::rounded;
+use crate::venue::grammar::Grammar;
+
+/// What is to be known of Binance.
+pub const GRAMMAR: Grammar = Grammar {
+    name: "binance",
+    title: "Binance",
+    pair: symbol::pair,
+    symbol: symbol::symbol,
+    number: Some(number),
+    // Binance's own messages have no key that they all begin with; whatever no other venue takes is one.
+    is_message: |_| true,
+    decode: |buffers, raw, ts_recv, symbols, tick, levels| buffers.decode(raw, ts_recv, symbols, tick, levels),
+    stream: stream::name,
+    socket: None,
+};
 
 /// The unit of every time in a connection's payloads; chosen in the address, fixed for its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

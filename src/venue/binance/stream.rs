@@ -116,6 +116,13 @@ fn kline(kind: &str, zone: Zone) -> Option<Channel> {
     Interval::from_name(kind.strip_prefix("kline_")?).map(|interval| Channel::Kline(interval, zone))
 }
 
+/// The usual name of a symbol's stream; `None` for a channel Binance does not have.
+pub fn name(symbol: &str, channel: Channel) -> Option<String> {
+    let mut name = String::new();
+    write_name(symbol, channel, &mut name);
+    (!name.is_empty()).then_some(name)
+}
+
 /// Appends the usual name of a stream, the inverse of [`parse`]; nothing for a channel Binance does not have.
 pub fn write_name(symbol: &str, channel: Channel, out: &mut String) {
     let pace = |pace: Pace| if pace == Pace::Ms100 { "@100ms" } else { "" };

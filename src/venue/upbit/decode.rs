@@ -98,8 +98,8 @@ struct Event<'a> {
     its: Option<bool>,
     #[serde(alias = "market_warning")]
     mw: Option<&'a str>,
-    #[serde(alias = "delisting_date")]
-    dd: Option<DelistingDate>,
+    #[serde(borrow, alias = "delisting_date")]
+    dd: Option<Delisting<'a>>,
     #[serde(alias = "candle_date_time_utc")]
     cdttmu: Option<&'a str>,
     #[serde(borrow, alias = "candle_acc_trade_volume")]
@@ -118,6 +118,27 @@ struct Unit<'a> {
     ask_size: &'a RawValue,
     #[serde(borrow, alias = "bid_size")]
     bs: &'a RawValue,
+}
+
+/// A market that stays has null, or an empty text (Bithumb).
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Delisting<'a> {
+    Date(DelistingDate),
+    Text(&'a str),
+}
+
+impl Delisting<'_> {
+    fn day(&self) -> Result<Option<i32>, Rejected> {
+        match self {
+            Delisting::Date(date) => date.day().map(Some),
+            Delisting::Text("") => Ok(None),
+            Delisting::Text(text) => {
+                let date = Date::parse(text.as_bytes()).ok_or(Rejected::Member("dd"))?;
+                Ok(Some(date.to_days()))
+            }
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -151,11 +172,15 @@ pub fn decode(
         return Ok(Message::Tick);
     }
     levels.clear();
-    parse(raw, symbols, tick, levels)
+    parse(Venue::Upbit, raw, symbols, tick, levels)
 }
 
-/// The same for a message of any form.
-pub(super) fn parse(
+/// The same for a message of any form, of Upbit or of a venue whose events have the same members.
+///
+/// # Errors
+/// As above.
+pub(in crate::venue) fn parse(
+    venue: Venue,
     raw: &[u8],
     symbols: &mut Symbols,
     tick: &mut Tick,
@@ -176,7 +201,7 @@ pub(super) fn parse(
         }
     };
     tick.ts_event = time(event.tms, "tms")?;
-    tick.symbol = intern(symbols, Venue::Upbit, event.cd)?;
+    tick.symbol = intern(symbols, venue, event.cd)?;
     Ok(Message::Tick)
 }
 
@@ -184,8 +209,11 @@ fn number(value: Number<'_>, name: &'static str) -> Result<Decimal, Rejected> {
     Ok(Decimal::parse(value.ok_or(Rejected::Member(name))?.get().as_bytes())?)
 }
 
-fn time(milliseconds: Option<i64>, name: &'static str) -> Result<i64, Rejected> {
-    milliseconds.and_then(|ms| ms.checked_mul(NS_PER_MS)).ok_or(Rejected::Member(name))
+/// A time in milliseconds, or in microseconds (Bithumb's order books), told apart by its size, as nanoseconds.
+fn time(value: Option<i64>, name: &'static str) -> Result<i64, Rejected> {
+    const MICROSECONDS_FROM: i64 = 100_000_000_000_000;
+    let unit = |value: i64| if value.abs() >= MICROSECONDS_FROM { NS_PER_MS / 1_000 } else { NS_PER_MS };
+    value.and_then(|value| value.checked_mul(unit(value))).ok_or(Rejected::Member(name))
 }
 
 /// Nanoseconds since the epoch of `yyyy-MM-ddTHH:mm:ss`, UTC; `None` for anything else.
@@ -304,7 +332,7 @@ impl Event<'_> {
             state,
             suspended: self.its.unwrap_or(false),
             caution: self.mw == Some("CAUTION"),
-            delisting_day: self.dd.as_ref().map(DelistingDate::day).transpose()?,
+            delisting_day: self.dd.as_ref().map_or(Ok(None), Delisting::day)?,
         }))
     }
 }

@@ -51,7 +51,12 @@ pub fn supported_levels(code: &str, price: Decimal) -> impl Iterator<Item = Grou
 ///
 /// The totals of what is shown, with the step. `None` where the market does not support the step at its present price,
 /// which is that of the best level, or where a sum is out of range. Allocates nothing once `merged` has grown.
-pub(super) fn merge(grouping: Grouping, code: &str, levels: &[Level], merged: &mut Vec<Level>) -> Option<Orderbook> {
+pub(in crate::venue) fn merge(
+    grouping: Grouping,
+    code: &str,
+    levels: &[Level],
+    merged: &mut Vec<Level>,
+) -> Option<Orderbook> {
     let (first_ask, first_bid) = (levels.first()?.price, levels.get(1)?.price);
     let price = if first_bid.is_zero() { first_ask } else { first_bid };
     if !supported_levels(code, price).any(|supported| supported == grouping) {

@@ -253,7 +253,7 @@ mod tests {
 
     fn read_parsed(raw: &[u8], format: Format) -> Result<String, Rejected> {
         let (mut tick, mut levels, mut symbols) = (Tick::default(), Vec::new(), Symbols::default());
-        decode::parse(raw, &mut symbols, &mut tick, &mut levels)?;
+        decode::parse(Venue::Upbit, raw, &mut symbols, &mut tick, &mut levels)?;
         Ok(written(&tick, &levels, &symbols, format))
     }
 

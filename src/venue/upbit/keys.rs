@@ -2,7 +2,7 @@
 
 /// The keys of one format, each with the punctuation before and behind it. Fields have the short names.
 #[allow(missing_docs, reason = "the names are the short keys themselves")]
-pub(super) struct Keys {
+pub(in crate::venue) struct Keys {
     pub ty: &'static str,
     pub cd: &'static str,
     pub tms: &'static str,
@@ -57,7 +57,7 @@ pub(super) struct Keys {
 }
 
 /// The keys of SIMPLE.
-pub(super) const SHORT: Keys = Keys {
+pub(in crate::venue) const SHORT: Keys = Keys {
     ty: "{\"ty\":\"",
     cd: "\",\"cd\":\"",
     tms: ",\"tms\":",
@@ -112,7 +112,7 @@ pub(super) const SHORT: Keys = Keys {
 };
 
 /// The keys of DEFAULT.
-pub(super) const LONG: Keys = Keys {
+pub(in crate::venue) const LONG: Keys = Keys {
     ty: "{\"type\":\"",
     cd: "\",\"code\":\"",
     tms: ",\"timestamp\":",

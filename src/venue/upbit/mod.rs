@@ -7,12 +7,55 @@ pub mod decode;
 pub mod grouping;
 mod in_order;
 pub mod json;
-mod keys;
+pub(in crate::venue) mod keys;
 pub mod request;
 pub mod rest;
 mod spelling;
 
+use crate::market::channel::{Channel, Unit};
+use crate::venue::grammar::{Grammar, Socket};
+use crate::venue::pair::Pair;
 use crate::venue::upbit::grouping::Grouping;
+
+/// What is to be known of Upbit.
+pub const GRAMMAR: Grammar = Grammar {
+    name: "upbit",
+    title: "Upbit",
+    pair: |name| Pair::of_quote_and_base(name),
+    symbol: |pair| pair.quote_and_base(),
+    number: None,
+    is_message,
+    decode: |_, raw, ts_recv, symbols, tick, levels| decode::decode(raw, ts_recv, symbols, tick, levels),
+    stream,
+    socket: Some(Socket { path: "/websocket/v1", channel, write: json::write_payload }),
+};
+
+/// Whether a message begins with its type.
+pub fn is_message(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"{").unwrap_or(text).trim_ascii_start();
+    text.starts_with(b"\"ty\"") || text.starts_with(b"\"type\"")
+}
+
+/// The channel of a type; `None` for one that does not exist.
+pub fn channel(kind: &str) -> Option<Channel> {
+    match kind {
+        "ticker" => Some(Channel::DayTicker),
+        "trade" => Some(Channel::Trade),
+        "orderbook" => Some(Channel::Orderbook),
+        kind => Unit::from_name(kind.strip_prefix("candle.")?).map(Channel::Candle),
+    }
+}
+
+/// The type of a channel; it is the same for all codes.
+pub fn stream(_: &str, channel: Channel) -> Option<String> {
+    match channel {
+        Channel::DayTicker => Some("ticker".into()),
+        Channel::Trade => Some("trade".into()),
+        Channel::Orderbook => Some("orderbook".into()),
+        Channel::Candle(unit) => Some(format!("candle.{}", unit.name())),
+        _ => None,
+    }
+}
 
 /// How a connection's frames look; each request chooses it anew, for the whole connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

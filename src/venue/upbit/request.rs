@@ -6,9 +6,12 @@
 
 use serde_json::{Map, Value};
 
-use crate::market::channel::{Channel, Unit};
+use crate::market::channel::Channel;
 use crate::market::decimal::Decimal;
 use crate::venue::upbit::Format;
+
+/// The channel of a type of data; `None` for a type that the venue does not have.
+pub type Types = fn(&str) -> Option<Channel>;
 
 /// A request that can be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +96,7 @@ impl Request {
     ///
     /// # Errors
     /// [`Refusal`], ready to be sent.
-    pub fn parse(bytes: &[u8]) -> Result<Request, Refusal> {
+    pub fn parse(bytes: &[u8], types: Types) -> Result<Request, Refusal> {
         let malformed = |message: &str| Refusal::new("WRONG_FORMAT", message);
         let value: Value = serde_json::from_slice(bytes).map_err(|e| malformed(&format!("not JSON: {e}")))?;
         let Value::Array(elements) = value else { return Err(malformed("a request is an array of objects")) };
@@ -115,10 +118,10 @@ impl Request {
                 .and_then(Format::parse)
                 .ok_or_else(|| Refusal::new("INVALID_PARAM", format!("format {value} is not supported")))?,
         };
-        Ok(Request { ticket, format, body: Self::body(&objects)? })
+        Ok(Request { ticket, format, body: Self::body(&objects, types)? })
     }
 
-    fn body(objects: &[Map<String, Value>]) -> Result<Body, Refusal> {
+    fn body(objects: &[Map<String, Value>], types: Types) -> Result<Body, Refusal> {
         if let Some(method) = objects.iter().find_map(|object| object.get("method")) {
             return match method.as_str() {
                 Some("LIST_SUBSCRIPTIONS") => Ok(Body::List),
@@ -132,24 +135,19 @@ impl Request {
         if data.is_empty() {
             return Err(Refusal::new("NO_TYPE", "type is missing"));
         }
-        data.into_iter().map(Subscription::parse).collect::<Result<_, _>>().map(Body::Subscribe)
+        data.into_iter().map(|object| Subscription::parse(object, types)).collect::<Result<_, _>>().map(Body::Subscribe)
     }
 }
 
 impl Subscription {
-    fn parse(object: &Map<String, Value>) -> Result<Subscription, Refusal> {
+    fn parse(object: &Map<String, Value>, types: Types) -> Result<Subscription, Refusal> {
         let kind = object.get("type").ok_or_else(|| Refusal::new("NO_TYPE", "type is missing"))?;
         let unsupported = || Refusal::new("INVALID_PARAM", format!("type {kind} is not supported"));
         let name = kind.as_str().ok_or_else(unsupported)?;
-        let channel = match name {
-            "ticker" => Channel::DayTicker,
-            "trade" => Channel::Trade,
-            "orderbook" => Channel::Orderbook,
-            "myOrder" | "myAsset" => {
-                return Err(Refusal::new("INVALID_AUTH", format!("type {name} needs the private socket")));
-            }
-            _ => Channel::Candle(name.strip_prefix("candle.").and_then(Unit::from_name).ok_or_else(unsupported)?),
-        };
+        if matches!(name, "myOrder" | "myAsset") {
+            return Err(Refusal::new("INVALID_AUTH", format!("type {name} needs the private socket")));
+        }
+        let channel = types(name).ok_or_else(unsupported)?;
         let codes = object.get("codes").ok_or_else(|| Refusal::new("NO_CODES", "codes is missing"))?;
         if codes.as_array().is_some_and(Vec::is_empty) {
             return Err(Refusal::new("INVALID_PARAM", "codes is empty"));
@@ -188,10 +186,15 @@ fn level(object: &Map<String, Value>) -> Result<Decimal, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::market::channel::Unit;
     use proptest::prelude::*;
 
+    fn parse(bytes: &[u8]) -> Result<Request, Refusal> {
+        Request::parse(bytes, crate::venue::upbit::channel)
+    }
+
     fn name(text: &str) -> &'static str {
-        Request::parse(text.as_bytes()).unwrap_err().name
+        parse(text.as_bytes()).unwrap_err().name
     }
 
     #[test]
@@ -202,13 +205,13 @@ mod tests {
             format!(r#"[{{"ticket":"a"}},{{"format":"SIMPLE"}},{trade}]"#),
             format!(r#"[{trade},{{"format":"SIMPLE"}},{{"ticket":"a"}}]"#),
         ] {
-            let request = Request::parse(text.as_bytes()).unwrap();
+            let request = parse(text.as_bytes()).unwrap();
             assert_eq!((request.ticket.as_str(), request.format), ("a", Format::Simple));
             assert!(
                 matches!(&request.body, Body::Subscribe(types) if types.len() == 1 && types[0].channel == Channel::Trade)
             );
         }
-        let request = Request::parse(format!(r#"[{{"ticket":"a"}},{trade},{trade}]"#).as_bytes()).unwrap();
+        let request = parse(format!(r#"[{{"ticket":"a"}},{trade},{trade}]"#).as_bytes()).unwrap();
         assert_eq!(request.format, Format::Default);
     }
 
@@ -216,7 +219,7 @@ mod tests {
     fn flags_have_two_spellings_and_two_types() {
         for flag in [r#""isOnlyRealtime":true"#, r#""is_only_realtime":"true""#] {
             let text = format!(r#"[{{"ticket":"a"}},{{"type":"ticker","codes":["A-B"],{flag}}}]"#);
-            let Body::Subscribe(types) = Request::parse(text.as_bytes()).unwrap().body else { panic!() };
+            let Body::Subscribe(types) = parse(text.as_bytes()).unwrap().body else { panic!() };
             assert!(types[0].only_realtime && !types[0].only_snapshot);
         }
     }
@@ -226,7 +229,7 @@ mod tests {
         for (kind, channel) in [("orderbook", Channel::Orderbook), ("candle.1s", Channel::Candle(Unit::S1))] {
             for (level, expected) in [("10000", "10000"), ("\"1e4\"", "10000"), ("0.1", "0.1"), ("0", "0")] {
                 let text = format!(r#"[{{"ticket":"a"}},{{"type":"{kind}","codes":["A-B"],"level":{level}}}]"#);
-                let Body::Subscribe(types) = Request::parse(text.as_bytes()).unwrap().body else { panic!() };
+                let Body::Subscribe(types) = parse(text.as_bytes()).unwrap().body else { panic!() };
                 assert_eq!(types[0].channel, channel);
                 assert_eq!(types[0].level, Decimal::parse(expected.as_bytes()).unwrap());
             }
@@ -275,7 +278,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            if let Err(refusal) = Request::parse(&bytes) {
+            if let Err(refusal) = parse(&bytes) {
                 serde_json::from_str::<Value>(&refusal.answer()).unwrap();
             }
         }

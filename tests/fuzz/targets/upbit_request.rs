@@ -5,12 +5,13 @@
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 use tapecast::venue::upbit::Format;
+use tapecast::venue::upbit::channel;
 use tapecast::venue::upbit::request::{Body, Request, Subscription, split_units};
 
 const NAMES: [&str; 6] = ["WRONG_FORMAT", "NO_TICKET", "NO_TYPE", "NO_CODES", "INVALID_PARAM", "INVALID_AUTH"];
 
 fuzz_target!(|bytes: &[u8]| {
-    let request = match Request::parse(bytes) {
+    let request = match Request::parse(bytes, channel) {
         Ok(request) => request,
         Err(refusal) => {
             let answer: Value = serde_json::from_str(&refusal.answer()).expect("JSON");
@@ -37,7 +38,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     objects.push(json!({ "ticket": request.ticket }));
     let again = Value::Array(objects).to_string();
-    assert_eq!(Request::parse(again.as_bytes()), Ok(request), "{again}");
+    assert_eq!(Request::parse(again.as_bytes(), channel), Ok(request), "{again}");
 });
 
 fn write(of: &Subscription) -> Value {
