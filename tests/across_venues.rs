@@ -52,3 +52,32 @@ fn who_comes_before_a_streams_first_value_gets_it_as_a_snapshot() {
     assert_eq!(trades, ["SNAPSHOT", "REALTIME", "REALTIME"]);
     assert!(books <= 1);
 }
+
+#[test]
+fn a_client_of_bithumb_asks_as_upbits_do_and_is_answered_in_bithumbs_order() {
+    let server = Server::start(&[]);
+    let mut client = Client::open(&server, "/bithumb/websocket/v1");
+    client.say(r#"[{"ticket":"a"},{"type":"trade","codes":["KRW-BTC","USDT-BTC"]},{"type":"ticker","codes":["USDT-BTC"]},{"type":"orderbook","codes":["KRW-BTC"]}]"#);
+    let mut seen = std::collections::BTreeSet::new();
+    while seen.len() < 4 {
+        let frame = client.next().expect("the connection lasts");
+        assert_eq!(frame.opcode, 2);
+        let event: Value = serde_json::from_slice(&frame.payload).expect("JSON");
+        let (kind, code) = (event["type"].as_str().expect("a type"), event["code"].as_str().expect("a code"));
+        let begin = match kind {
+            "trade" => format!(r#"{{"type":"trade","code":"{code}","trade_price":"#),
+            "ticker" => format!(r#"{{"type":"ticker","code":"{code}","opening_price":"#),
+            _ => format!(r#"{{"type":"orderbook","code":"{code}","total_ask_size":"#),
+        };
+        assert!(frame.text().starts_with(&begin), "{}", frame.text());
+        seen.insert((kind.to_owned(), code.to_owned()));
+    }
+    client.say(r#"[{"ticket":"a"},{"type":"candle.1s","codes":["KRW-BTC"]}]"#);
+    let error = loop {
+        let event = next(&mut client);
+        if event.get("error").is_some() {
+            break event;
+        }
+    };
+    assert_eq!(error["error"]["name"], "INVALID_PARAM");
+}

@@ -31,7 +31,16 @@ struct Entry {
     want: Want,
     cohorts: Vec<CohortId>,
     /// Who is to be given the stream's first value as a snapshot, because there was none yet when they asked.
-    waiting: Vec<OutletId>,
+    waiting: Vec<Waiting>,
+}
+
+/// An outlet that waits for a stream's first value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Whose.
+    pub outlet: OutletId,
+    /// Whether it is to have all further values, too.
+    pub joins: bool,
 }
 
 impl Entry {
@@ -118,13 +127,16 @@ impl Routes {
         ids.into_boxed_slice()
     }
 
-    /// An outlet is to be given the next value of what is wanted as a snapshot, and that before any update of it.
-    pub fn wait(&mut self, outlet: OutletId, want: Want, symbols: &Symbols) {
+    /// An outlet is to be given the next value of what is wanted as a snapshot, before it gets any update of it.
+    pub fn wait(&mut self, outlet: OutletId, joins: bool, want: Want, symbols: &Symbols) {
         let id = self.intern_one(want, symbols);
         let waiting = &mut self.entries[id.index()].waiting;
-        if !waiting.contains(&outlet) {
-            waiting.push(outlet);
-            self.waiting += 1;
+        match waiting.iter_mut().find(|other| other.outlet == outlet) {
+            Some(known) => known.joins |= joins,
+            None => {
+                waiting.push(Waiting { outlet, joins });
+                self.waiting += 1;
+            }
         }
     }
 
@@ -136,7 +148,7 @@ impl Routes {
 
     /// Those who waited for a value of this, which has come. If nobody else wants it, it must be given to
     /// [`Routes::discard`] once the wants of its stream are no longer walked through.
-    pub fn take_waiting(&mut self, id: WantId) -> Vec<OutletId> {
+    pub fn take_waiting(&mut self, id: WantId) -> Vec<Waiting> {
         let waiting = std::mem::take(&mut self.entries[id.index()].waiting);
         self.waiting -= waiting.len();
         waiting
@@ -149,7 +161,7 @@ impl Routes {
         }
         let mut left = Vec::new();
         for (index, entry) in &mut self.entries {
-            if let Some(place) = entry.waiting.iter().position(|&other| other == outlet) {
+            if let Some(place) = entry.waiting.iter().position(|other| other.outlet == outlet) {
                 entry.waiting.swap_remove(place);
                 self.waiting -= 1;
                 left.push(WantId(index as u32));
@@ -338,14 +350,14 @@ mod tests {
         let (mut symbols, mut routes) = (Symbols::default(), Routes::default());
         symbols.intern(Venue::Binance, "A").unwrap();
         for outlet in [1, 2, 2] {
-            routes.wait(OutletId(outlet), want("A", Channel::Trade), &symbols);
+            routes.wait(OutletId(outlet), false, want("A", Channel::Trade), &symbols);
         }
-        routes.wait(OutletId(1), want("NOSUCH", Channel::Trade), &symbols);
+        routes.wait(OutletId(1), true, want("NOSUCH", Channel::Trade), &symbols);
         let id = routes.of(Stream { symbol: SymbolId(0), channel: Channel::Trade })[0];
         assert!(routes.is_awaited(id));
         routes.stop_waiting(OutletId(1), &symbols);
         assert_eq!(routes.len(), 1);
-        assert_eq!(routes.take_waiting(id), [OutletId(2)]);
+        assert_eq!(routes.take_waiting(id), [Waiting { outlet: OutletId(2), joins: false }]);
         assert!(!routes.is_awaited(id));
         routes.discard(&[id], &symbols);
         assert!(routes.is_empty() && routes.unresolved.is_empty());

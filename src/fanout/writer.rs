@@ -16,7 +16,7 @@ use crate::fanout::cohort::Cohort;
 use crate::fanout::frame::Frame;
 use crate::fanout::id::{CohortId, OutletId, WantId};
 use crate::fanout::outlet::{Outlet, OutletState, Sent, Sink};
-use crate::fanout::routes::{Routes, Want};
+use crate::fanout::routes::{Routes, Waiting, Want};
 use crate::market::channel::{Channel, Loss, Scope, Stream};
 use crate::market::interest::Interest;
 use crate::market::last_value::LastValues;
@@ -51,8 +51,8 @@ pub struct Fanout<S> {
     pub(super) blocked: Vec<OutletId>,
     /// Members of the cohort being flushed that did not take all, with what they took.
     pub(super) behind: Vec<(OutletId, usize)>,
-    /// Wants whose value has come for all who waited, and which nobody else may want.
-    settled: Vec<WantId>,
+    /// Wants whose first value has come, with its frame as a snapshot for those who wait for it.
+    arrived: Vec<(WantId, Vec<u8>)>,
     frame: Frame,
     pub(super) limits: BacklogLimits,
     batch_bytes: usize,
@@ -78,7 +78,7 @@ impl<S: Sink> Fanout<S> {
             lagging: Vec::new(),
             blocked: Vec::new(),
             behind: Vec::new(),
-            settled: Vec::new(),
+            arrived: Vec::new(),
             frame: Frame::default(),
             limits,
             batch_bytes: 0,
@@ -129,19 +129,19 @@ impl<S: Sink> Fanout<S> {
         if self.routes.has_all() && !tick.restated {
             self.on_tick_of_all(tick, levels);
         }
-        if !self.settled.is_empty() {
-            self.routes.discard(&std::mem::take(&mut self.settled), &self.symbols);
+        while let Some((id, snapshot)) = self.arrived.pop() {
+            self.let_in(id, &snapshot);
         }
     }
 
     /// Appends a tick's frame to the cohorts that want it in one form, after those have had it who wait for it.
     #[inline]
     fn append(&mut self, id: WantId, tick: &Tick, levels: &[Level]) {
-        if self.routes.is_awaited(id) {
-            self.send_awaited(id, tick, levels);
-        }
         let (form, cohorts) = self.routes.get(id);
         let symbol = self.symbols.get(tick.symbol);
+        if self.routes.is_awaited(id) && self.frame.render(form, tick, levels, symbol, StreamType::Snapshot) {
+            self.arrived.push((id, self.frame.bytes().to_vec()));
+        }
         if tick.restated || !self.frame.render(form, tick, levels, symbol, StreamType::Realtime) {
             return;
         }
@@ -155,25 +155,29 @@ impl<S: Sink> Fanout<S> {
         }
     }
 
-    /// Gives a tick as a snapshot to those who wait for one. What they are due of other streams in this turn comes
-    /// after it; of this stream they are due nothing yet.
+    /// The first value of what some wait for has come: they get it as a snapshot, and all that follows it. Until now they
+    /// were in cohorts without it, so that nobody gets the same value twice. Whatever is in the making is flushed before
+    /// they move: it is theirs where they were, and not where they go.
     #[cold]
-    fn send_awaited(&mut self, id: WantId, tick: &Tick, levels: &[Level]) {
-        let symbol = self.symbols.get(tick.symbol);
-        let (form, cohorts) = self.routes.get(id);
-        let is_last = cohorts.is_empty();
-        if !self.frame.render(form, tick, levels, symbol, StreamType::Snapshot) {
-            return;
-        }
-        self.metrics.cores[self.core].frames_rendered.add(1);
-        for outlet in self.routes.take_waiting(id) {
+    fn let_in(&mut self, id: WantId, snapshot: &[u8]) {
+        for Waiting { outlet, joins } in self.routes.take_waiting(id) {
+            let current = self.outlets[outlet.index()].cohort.map(|(cohort, _)| cohort);
+            if let Some(cohort) = current {
+                self.flush_cohort(cohort);
+            }
             let mut batch = Batch::default();
-            batch.push(self.frame.bytes(), Mark::KEPT);
+            batch.push(snapshot, Mark::KEPT);
+            self.metrics.cores[self.core].frames_rendered.add(1);
             self.send(outlet, batch);
+            if joins && self.outlets[outlet.index()].state == OutletState::Open {
+                let mut wants = current.map_or(Vec::new(), |cohort| self.cohorts[cohort.index()].wants.to_vec());
+                wants.push(id);
+                wants.sort_unstable();
+                wants.dedup();
+                self.move_to(outlet, wants.into_boxed_slice());
+            }
         }
-        if is_last {
-            self.settled.push(id);
-        }
+        self.routes.discard(&[id], &self.symbols);
     }
 
     /// The same for those who want a channel of all symbols.
@@ -241,7 +245,10 @@ impl<S: Sink> Fanout<S> {
     }
 
     fn flush_cohort(&mut self, id: CohortId) {
-        let cohort = &mut self.cohorts[id.index()];
+        // A cohort may have been flushed, or have gone, since it was touched.
+        let Some(cohort) = self.cohorts.get_mut(id.index()).filter(|cohort| !cohort.batch.marks.is_empty()) else {
+            return;
+        };
         let mut batch = std::mem::take(&mut cohort.batch);
         let frames = batch.marks.len() as u64;
         let first = cohort.next_turn();
@@ -315,6 +322,10 @@ impl<S: Sink> Fanout<S> {
             return;
         }
         let wants = self.routes.intern(wants, &self.symbols);
+        self.move_to(id, wants);
+    }
+
+    fn move_to(&mut self, id: OutletId, wants: Box<[WantId]>) {
         // Join before leaving, so that what both sets have in common is not forgotten in between.
         let joined = (!wants.is_empty()).then(|| self.cohort_of(wants));
         let current = self.outlets[id.index()].cohort.map(|(cohort, _)| cohort);
@@ -323,6 +334,7 @@ impl<S: Sink> Fanout<S> {
         }
         self.leave(id);
         if let Some(cohort_id) = joined {
+            self.flush_cohort(cohort_id);
             let cohort = &mut self.cohorts[cohort_id.index()];
             self.outlets[id.index()].cohort = Some((cohort_id, cohort.members.len() as u32));
             cohort.members.push(id);
@@ -354,10 +366,11 @@ impl<S: Sink> Fanout<S> {
         }
     }
 
-    /// A session is to be given the next value of what is wanted as a snapshot: there is none yet.
-    pub fn wait(&mut self, id: OutletId, want: Want) {
+    /// A session is to be given the next value of what is wanted as a snapshot, there being none yet, and if it `joins`
+    /// all that follows.
+    pub fn wait(&mut self, id: OutletId, joins: bool, want: Want) {
         if self.outlets[id.index()].state == OutletState::Open {
-            self.routes.wait(id, want, &self.symbols);
+            self.routes.wait(id, joins, want, &self.symbols);
         }
     }
 

@@ -5,12 +5,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use rustc_hash::FxHashSet;
 use slab::Slab;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
-use crate::fanout::Fanout;
-use crate::fanout::OutletId;
+use crate::fanout::{Fanout, OutletId, Want};
 use crate::market::interest::Interest;
 use crate::protocol::deflate::Inflater;
 use crate::server::Shared;
@@ -71,18 +71,20 @@ impl Core {
         unknown.retain(|want| !fanout.snapshot(want, &mut frames));
         fanout.send(client.id, frames);
         if let Some(wants) = effects.wants {
-            fanout.stop_waiting(client.id);
             let is_first = !wants.is_empty() && !client.has_subscribed.replace(true);
-            fanout.subscribe(client.id, wants);
+            // Streams whose first value is to be a snapshot are joined when it comes.
+            let awaited: FxHashSet<&Want> = unknown.iter().collect();
+            let (later, now): (Vec<Want>, Vec<Want>) = wants.into_iter().partition(|want| awaited.contains(want));
+            fanout.stop_waiting(client.id);
+            fanout.subscribe(client.id, now);
+            later.into_iter().for_each(|want| fanout.wait(client.id, true, want));
             // Only now: the tape may start at once, and what is wanted must be known by then.
             if is_first {
                 self.shared.metrics.cores[self.index].sessions_subscribed.add(1);
                 self.shared.control.session_subscribed();
             }
         }
-        for want in unknown {
-            fanout.wait(client.id, want);
-        }
+        unknown.into_iter().for_each(|want| fanout.wait(client.id, false, want));
         match effects.end {
             None => {}
             Some(End::Close(close)) => fanout.close(client.id, close),
