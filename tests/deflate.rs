@@ -138,11 +138,16 @@ fn a_frame_is_rendered_once_however_many_agreed_on_compression() {
     };
     let path = support::tape(&folder, "trades.jsonl", &(0..500).map(trade).collect::<Vec<_>>());
     for (offers, forms) in [(["", "", ""], 1), (["", OFFER, OFFER], 2), ([OFFER, OFFER, OFFER], 1)] {
-        let flags = ["--feed", &path, "--speed", "max", "--wait-for-clients", "3", "--writers", "1"];
+        let as_recorded = ["--upbit-form", "recorded", "--derive", "never"];
+        let flags =
+            [&["--feed", &path, "--speed", "max", "--wait-for-clients", "3", "--writers", "1"], &as_recorded[..]]
+                .concat();
         let server = Server::start(&flags);
         let mut clients = offers.map(|headers| {
             let mut client = open(&server, "/websocket/v1", headers);
-            client.say(r#"[{"ticket":"a"},{"type":"trade","codes":["KRW-BTC"]},{"format":"SIMPLE"}]"#);
+            client.say(
+                r#"[{"ticket":"a"},{"type":"trade","codes":["KRW-BTC"],"isOnlyRealtime":true},{"format":"SIMPLE"}]"#,
+            );
             client
         });
         for client in &mut clients {

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use tapecast::market::channel::Channel;
+use tapecast::market::channel::{Channel, Zone};
 use tapecast::market::snapshot::Snapshot;
 use tapecast::market::symbol::{Symbols, Venue};
 use tapecast::market::tick::{Kind, Level, PartialDepth, Tick};
@@ -49,12 +49,17 @@ fn decode(venue: Venue, message: &[u8]) -> (Decoder, Message) {
     }
 }
 
-/// Of candles and changes of books only the stream's name tells everything, so it must not be contradicted.
+/// The zone of a candle and the pace of a book's changes stand in the stream's name alone, so they come from there.
 fn check_name(bytes: &[u8], channel: Channel) {
     let Ok(message) = serde_json::from_slice::<Value>(bytes) else { return };
-    if let (Some(name), Channel::Kline(..) | Channel::Depth(_)) = (message["stream"].as_str(), channel) {
-        let kind = name.split_once('@').expect("a symbol and a kind").1;
-        assert_eq!(stream::channel(kind), Some(channel), "{name}");
+    let Some(name) = message["stream"].as_str() else { return };
+    let named = stream::channel(name.split_once('@').expect("a symbol and a kind").1);
+    match (channel, named) {
+        (Channel::Depth(_), _) => assert_eq!(named, Some(channel), "{name}"),
+        (Channel::Kline(_, zone), Some(Channel::Kline(_, named))) => assert_eq!(zone, named, "{name}"),
+        (Channel::Kline(_, zone), Some(_)) => assert_eq!(zone, Zone::Utc, "{name}"),
+        (Channel::Kline(..), None) => panic!("{name} is served"),
+        _ => {}
     }
 }
 

@@ -70,6 +70,10 @@ pub(super) trait Members<'t>: Sized {
     }
 }
 
+/// Events with a head, by their name.
+const SERVED: [&str; 8] =
+    ["trade", "aggTrade", "depthUpdate", "kline", "24hrTicker", "24hrMiniTicker", "blockTrade", "referencePrice"];
+
 /// Reads an event into `tick`, all but its symbol, and `levels`; returns the symbol. `kind` is what its stream's name
 /// says behind the symbol; a bare event has no name. What was written before an error is meaningless.
 #[inline]
@@ -90,7 +94,9 @@ pub(super) fn read<'t>(
         tick.channel = Channel::BookTicker;
         return Ok(symbol);
     }
-    let symbol = head(event, ts_recv, tick)?;
+    // Of an event nobody knows nothing is missing.
+    let symbol = head(event, ts_recv, tick)
+        .map_err(|rejected| if SERVED.contains(&name) { rejected } else { Rejected::Unserved })?;
     (tick.channel, tick.kind) = match name {
         "trade" => (Channel::Trade, trade(event)?),
         "aggTrade" => (Channel::AggTrade, agg_trade(event)?),
@@ -198,12 +204,13 @@ fn kline<'t>(event: &mut impl Members<'t>, kind: Option<&str>) -> Result<(Channe
     })
 }
 
-/// Candles cut at other hours carry the same interval, so only the stream's name tells them apart.
+/// Candles cut at other hours carry the same interval, so only the stream's name tells them apart. In all else the
+/// payload counts: there are stored messages that stand under another stream's name.
 fn kline_channel(kind: Option<&str>, interval: Interval) -> Result<Channel, Rejected> {
     match kind.map(stream::channel) {
-        None => Ok(Channel::Kline(interval, Zone::Utc)),
-        Some(Some(channel @ Channel::Kline(named, _))) if named == interval => Ok(channel),
-        Some(_) => Err(Rejected::Unserved),
+        Some(Some(Channel::Kline(_, zone))) => Ok(Channel::Kline(interval, zone)),
+        Some(None) => Err(Rejected::Unserved),
+        None | Some(Some(_)) => Ok(Channel::Kline(interval, Zone::Utc)),
     }
 }
 
