@@ -29,7 +29,7 @@ fn frames(tape: &str, format: &str) -> String {
     for name in types {
         let suffix = if name == "orderbook" { ".5" } else { "" };
         let codes: Vec<String> = codes.iter().map(|code| format!("{code}{suffix}")).collect();
-        request.push(json!({"type": name, "codes": codes}));
+        request.push(json!({"type": name, "codes": codes, "is_only_realtime": true}));
     }
     let flags = ["--speed", "max", "--wait-for-clients", "1", "--exit-at-end", "--derive", "never", "--feed"];
     let mut server = Server::start(&[&flags[..], &[path.to_str().expect("UTF-8")]].concat());

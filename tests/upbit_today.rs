@@ -34,10 +34,10 @@ fn frames(messages: &[&str], flags: &[&str], types: &str, format: &str) -> Vec<S
 }
 
 const TRADE: &str = r#"{"ty":"trade","cd":"KRW-IQ","tms":1617646621082,"td":"2021-04-05","ttm":"18:17","ttms":1617646620000,"tp":127.0,"tv":1.5,"ab":"ASK","pcp":43.20000000,"c":"RISE","cp":83.80000000,"sid":1617646620000000,"st":"REALTIME"}"#;
-const TRADES: &str = r#"{"type":"trade","codes":["KRW-IQ"]}"#;
+const TRADES: &str = r#"{"type":"trade","codes":["KRW-IQ"],"is_only_realtime":true}"#;
 
 const BOOK: &str = r#"{"ty":"orderbook","cd":"KRW-IQ","tms":1617646620673,"tas":6.00000000,"tbs":0.00077720,"obu":[{"ap":1918.0,"bp":1917.0,"as":1.0,"bs":7.772E-4},{"ap":1925.0,"bp":0,"as":5.0,"bs":0.0}],"st":"REALTIME"}"#;
-const BOOKS: &str = r#"{"type":"orderbook","codes":["KRW-IQ"]}"#;
+const BOOKS: &str = r#"{"type":"orderbook","codes":["KRW-IQ"],"is_only_realtime":true}"#;
 
 #[test]
 fn the_time_of_a_full_minute_is_written_whole() {
@@ -83,7 +83,7 @@ fn item_28_the_level_comes_last_and_is_0_without_grouping() {
 fn item_19_tickers_have_33_members_whatever_the_tape_had() {
     let ticker = r#"{"ty":"ticker","cd":"KRW-XRP","op":1950.0,"hp":1955,"lp":1.9E3,"tp":1918,"pcp":1924.0,"atp":1236.7,"c":"FALL","cp":6,"scp":-6,"cr":0.003,"scr":-0.003,"ab":"ASK","tv":1.5,"atv":0.6,"tdt":"20210405","ttm":"181700","ttms":1617646620000,"aav":0.6,"abv":0,"h52wp":2500,"h52wdt":"2021-01-01","l52wp":300.5,"l52wdt":"2020-06-30","ts":null,"ms":"ACTIVE","msfi":null,"its":false,"dd":null,"mw":"NONE","tms":1617646621082,"atp24h":1236.7,"atv24h":0.6,"st":"REALTIME"}"#;
     for format in ["SIMPLE", "DEFAULT"] {
-        let frames = frames(&[ticker], &[], r#"{"type":"ticker","codes":["KRW-XRP"]}"#, format);
+        let frames = frames(&[ticker], &[], r#"{"type":"ticker","codes":["KRW-XRP"],"is_only_realtime":true}"#, format);
         assert_eq!(serde_json::from_str::<Value>(&frames[0]).unwrap().as_object().unwrap().len(), 33);
     }
 }
@@ -91,7 +91,9 @@ fn item_19_tickers_have_33_members_whatever_the_tape_had() {
 #[test]
 fn item_28_29_30_levels_merge_prices_where_the_market_supports_them() {
     let bitcoin = BOOK.replace("KRW-IQ", "BTC-IQ");
-    let book = |codes: &str, level: &str| format!(r#"{{"type":"orderbook","codes":[{codes}],"level":{level}}}"#);
+    let book = |codes: &str, level: &str| {
+        format!(r#"{{"type":"orderbook","codes":[{codes}],"level":{level},"is_only_realtime":true}}"#)
+    };
     let types = [
         book(r#""KRW-IQ.1""#, "10"),
         book(r#""KRW-IQ.5""#, r#""1e2""#),
