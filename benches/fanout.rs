@@ -42,6 +42,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use tapecast::config::RawConfig;
+use tapecast::config::binance::RawBinance;
 use tapecast::protocol::deflate::{Deflater, Level};
 use tapecast::protocol::websocket::{HEADER_BYTES_MAX, Opcode, deflated_frame_in_place, write_frame};
 use tapecast::server::Server;
@@ -179,7 +180,7 @@ impl Contestant for Server {
             speed: Some(if speed == Speed::Max { "max" } else { "1x" }.into()),
             wait_for_clients: Some(clients + 1),
             exit_at_end: Some(true),
-            attempts_max: Some(0),
+            binance: RawBinance { attempts_max: Some(0), ..RawBinance::default() },
             writers: Some(1),
             ..RawConfig::default()
         };

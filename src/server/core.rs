@@ -40,7 +40,7 @@ impl Core {
     /// A core without clients.
     pub(crate) fn new(index: usize, shared: Arc<Shared>, interest: Arc<Interest>) -> Core {
         let mut fanout = Fanout::new(shared.config.backlog, interest, Arc::clone(&shared.metrics), index);
-        fanout.set_deflate_level(shared.config.deflate_level);
+        fanout.set_deflate_level(shared.config.upbit.deflate_level);
         Core {
             index,
             fanout: RefCell::new(fanout),

@@ -49,8 +49,8 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
             Ok(head) => head,
             Err(wait) => return too_many_handshakes(wait),
         };
-        let deflate = if core.shared.config.deflate { agree_on_deflate(&request) } else { None };
-        let session = UpbitSession::new(venue, core.shared.config.upbit, deflate.is_some(), core.now_ms());
+        let deflate = if core.shared.config.upbit.deflate { agree_on_deflate(&request) } else { None };
+        let session = UpbitSession::new(venue, core.shared.config.upbit.limits, deflate.is_some(), core.now_ms());
         let mut response = upgrade(core, request, Session::Upbit(session), peer, deflate);
         response.headers_mut().extend(head);
         return response;
@@ -64,7 +64,7 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
                 return refusal;
             }
         }
-        let limits = core.shared.config.binance;
+        let limits = core.shared.config.binance.limits;
         let query = request.uri().query();
         let session = ApiSession::new(query, limits.heartbeat, limits.lifetime_ms, core.now_ms());
         return upgrade(core, request, Session::Api(session), peer, None);
@@ -82,7 +82,7 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
             {
                 return refusal;
             }
-            let session = BinanceSession::new(address, core.shared.config.binance, core.now_ms());
+            let session = BinanceSession::new(address, core.shared.config.binance.limits, core.now_ms());
             return upgrade(core, request, Session::Binance(session), peer, None);
         }
         Some(Err(error)) => return text(StatusCode::BAD_REQUEST, "application/json", error.to_json()),

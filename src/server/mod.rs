@@ -154,7 +154,7 @@ impl Server {
     /// # Errors
     /// [`StartError`]; nothing runs then.
     pub fn start(config: Config) -> Result<Server, StartError> {
-        let catalog = config.exchange_info.as_deref().map(Catalog::read).transpose()?;
+        let catalog = config.binance.exchange_info.as_deref().map(Catalog::read).transpose()?;
         let preview = Preview::of(&config.sources)?;
         let feed = Merge::open(&config.sources)?;
         let names: Vec<String> = config.sources.iter().map(|source| source.name()).collect();
@@ -168,13 +168,16 @@ impl Server {
             metrics: Arc::clone(&metrics),
             control: Arc::clone(&control),
             feed_name: names.join(" + "),
-            listing: Listing::new(config.upbit_markets.clone(), preview.symbols(Venue::Upbit)),
+            listing: Listing::new(config.upbit.markets.clone(), preview.symbols(Venue::Upbit)),
             preview,
             catalog,
-            allowances: Allowances::new(config.request_rate),
-            weights: Weights::new(config.weight_max),
-            attempts: Attempts::new(AttemptLimits { attempts_max: config.attempts_max, window: ATTEMPTS_WINDOW }),
-            upbit: UpbitGate::new(config.upbit_handshakes, config.upbit_origin_interval),
+            allowances: Allowances::new(config.upbit.request_rate),
+            weights: Weights::new(config.binance.weight_max),
+            attempts: Attempts::new(AttemptLimits {
+                attempts_max: config.binance.attempts_max,
+                window: ATTEMPTS_WINDOW,
+            }),
+            upbit: UpbitGate::new(config.upbit.handshakes, config.upbit.origin_interval),
             config,
         });
         let engine = Engine::new(shared.config.derive);

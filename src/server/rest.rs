@@ -91,7 +91,7 @@ pub(crate) async fn answer(core: Rc<Core>, client: Rc<Client>, request: ApiReque
     };
     let now_ms = unix_ms();
     let retry_ms = verdict.wait().map(|seconds| (now_ms, now_ms + seconds as i64 * 1_000));
-    let budget = Budget { used, limit: weight_told(core.shared.config.weight_max), retry_ms };
+    let budget = Budget { used, limit: weight_told(core.shared.config.binance.weight_max), retry_ms };
     let mut effects = Effects::default();
     effects.send(Opcode::Text, &request.answer(&result, budget));
     core.send_if_there(&client, effects);
@@ -101,7 +101,9 @@ pub(crate) async fn answer(core: Rc<Core>, client: Rc<Client>, request: ApiReque
 fn refusal(core: &Core, verdict: Verdict) -> Option<RestError> {
     match verdict {
         Verdict::Served => None,
-        Verdict::TooMuchWeight(_) => Some(RestError::too_much_weight(weight_told(core.shared.config.weight_max))),
+        Verdict::TooMuchWeight(_) => {
+            Some(RestError::too_much_weight(weight_told(core.shared.config.binance.weight_max)))
+        }
         Verdict::TooManyRequests(_) => Some(RestError::too_many_requests()),
         Verdict::Banned(seconds) => Some(RestError::banned(unix_ms() + seconds as i64 * 1_000)),
     }
@@ -121,7 +123,7 @@ async fn ask(core: &Core, query: Query, options: Options) -> Result<Vec<u8>, Res
             engine: market.engine,
             recent: market.recent,
             catalog: shared.catalog.as_ref(),
-            weight_max: shared.config.weight_max,
+            weight_max: shared.config.binance.weight_max,
             now: market.now,
         };
         // Whoever asked may have gone.

@@ -1,0 +1,208 @@
+//! What a server is told: flags and file, checked once.
+//!
+//! [`RawConfig`] mirrors the flags and the file and touches nothing. [`Config`] is built from it once, complete and
+//! immutable; the data path sees plain numbers copied out of it at the start.
+
+pub mod binance;
+pub mod raw;
+pub mod upbit;
+pub mod value;
+
+use std::net::SocketAddr;
+
+use crate::config::binance::BinanceConfig;
+pub use crate::config::raw::RawConfig;
+use crate::config::upbit::UpbitConfig;
+pub use crate::config::value::ConfigError;
+use crate::config::value::{address, millis, value, within};
+use crate::fanout::BacklogLimits;
+use crate::feed::builtin;
+use crate::feed::replay::Speed;
+use crate::feed::tape::Source;
+use crate::ingest::Plan;
+use crate::market::engine::Derive;
+use crate::ring::Limits;
+
+/// Everything a server is told, complete and checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The tapes.
+    pub sources: Vec<Source>,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// How the tapes are played.
+    pub plan: Plan,
+    /// Which streams are derived.
+    pub derive: Derive,
+    /// Whether the server ends with its tape.
+    pub exit_at_end: bool,
+    /// Writer threads.
+    pub writers: usize,
+    /// Whether each has a core of its own.
+    pub pin: bool,
+    /// The ring's sizes. Worst case in memory: `slots` × 448 + `annex` × 32 bytes, all of it taken at the start.
+    pub ring: Limits,
+    /// What is kept for slow clients. Worst case: `bytes_max` per session, less what sessions share.
+    pub backlog: BacklogLimits,
+    /// At speed max: how long the tape waits for a session that takes nothing, in milliseconds.
+    pub stall_ms: u64,
+    /// Most connections per writer.
+    pub connections_max: usize,
+    /// Largest message from a client. Worst case: this much per session.
+    pub message_bytes_max: usize,
+    /// For clients of Binance.
+    pub binance: BinanceConfig,
+    /// For clients of Upbit.
+    pub upbit: UpbitConfig,
+}
+
+impl RawConfig {
+    /// Checks everything and fills in what is absent.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] for the first value that cannot be used.
+    pub fn check(self) -> Result<Config, ConfigError> {
+        let is_built_in = self.feed.is_empty();
+        let exit_at_end = self.exit_at_end.unwrap_or(false);
+        let sources = if is_built_in { vec![builtin::DEMO] } else { self.feed.into_iter().map(Source::File).collect() };
+        let speed = self.speed.as_deref().unwrap_or("1x").parse().map_err(|reason| value("--speed", reason))?;
+        let repeat = self.repeat.unwrap_or(is_built_in && !exit_at_end && speed != Speed::Max);
+        if repeat && exit_at_end {
+            return Err(value("--exit-at-end", "a tape that repeats has no end; leave out one of the two"));
+        }
+        let writers = self.writers.unwrap_or_else(default_writers);
+        within("--writers", writers, 1..=256)?;
+        let backlog_bytes_max = self.backlog_bytes_max.unwrap_or(4 << 20);
+        within("--backlog-bytes-max", backlog_bytes_max, 4 * HIGH_WATER_BYTES..=1 << 30)?;
+        let message_bytes_max = self.message_bytes_max.unwrap_or(1 << 20);
+        within("--message-bytes-max", message_bytes_max, 65_536..=1 << 28)?;
+        let connections_max = self.connections_max.unwrap_or(100_000);
+        within("--connections-max", connections_max, 1..=10_000_000)?;
+        Ok(Config {
+            sources,
+            listen: address("--listen", self.listen.as_deref().unwrap_or("127.0.0.1:9400"))?,
+            plan: Plan {
+                speed,
+                repeat,
+                shift_to_now: is_built_in,
+                wait_for_clients: self.wait_for_clients.unwrap_or(0),
+            },
+            derive: derive(self.derive.as_deref())?,
+            exit_at_end,
+            writers,
+            pin: self.pin.unwrap_or(true),
+            ring: ring_limits(self.ring_ticks, self.ring_levels, self.history_ticks)?,
+            backlog: BacklogLimits {
+                bytes_max: backlog_bytes_max,
+                age_ms_max: millis(self.backlog_age_max, 30),
+                high_water_bytes: HIGH_WATER_BYTES,
+            },
+            stall_ms: millis(self.stall_limit, 5),
+            connections_max,
+            message_bytes_max,
+            binance: self.binance.check(),
+            upbit: self.upbit.check()?,
+        })
+    }
+}
+
+/// Bytes waiting for one session above which a tape at speed max waits. A batch ends when it is this large, so a
+/// backlog stays below twice this much and never meets its limit while its session makes progress.
+pub const HIGH_WATER_BYTES: usize = 256 << 10;
+
+fn derive(text: Option<&str>) -> Result<Derive, ConfigError> {
+    match text.unwrap_or("auto") {
+        "auto" => Ok(Derive::Auto),
+        "always" => Ok(Derive::Always),
+        "never" => Ok(Derive::Never),
+        other => Err(value("--derive", format!("`{other}` is neither auto, always nor never"))),
+    }
+}
+
+fn default_writers() -> usize {
+    match std::thread::available_parallelism().map_or(1, usize::from) {
+        cores @ 0..=2 => cores.max(1),
+        cores => cores - 1,
+    }
+}
+
+fn ring_limits(ticks: Option<usize>, levels: Option<usize>, history: Option<usize>) -> Result<Limits, ConfigError> {
+    let slots = ticks.unwrap_or(16_384);
+    let annex = levels.unwrap_or(262_144);
+    within("--ring-ticks", slots, 64..=1 << 26)?;
+    // A run of levels may take up a quarter of the annex.
+    within("--ring-levels", annex, 4 * crate::venue::LEVELS_MAX..=1 << 28)?;
+    let history_slots = history.unwrap_or(slots / 4);
+    let limits = Limits { slots, annex, history_slots, history_annex: annex / 4 };
+    match limits.check(true) {
+        Ok(()) => Ok(limits),
+        Err(error) => Err(value("--ring-ticks, --ring-levels, --history-ticks", error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::upbit::RawUpbit;
+    use std::path::Path;
+
+    fn error(raw: RawConfig) -> String {
+        raw.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn nothing_given_is_a_whole_configuration() {
+        let config = RawConfig::default().check().unwrap();
+        assert!(config.plan.repeat && config.plan.shift_to_now && !config.exit_at_end);
+        assert_eq!(config.listen.to_string(), "127.0.0.1:9400");
+    }
+
+    #[test]
+    fn values_that_cannot_be_used_are_named() {
+        let raw = RawConfig::default;
+        let of_upbit = |upbit| RawConfig { upbit, ..raw() };
+        assert!(error(RawConfig { speed: Some("fast".into()), ..raw() }).starts_with("--speed: `fast`"));
+        assert!(error(RawConfig { listen: Some("9400".into()), ..raw() }).starts_with("--listen: `9400`"));
+        assert!(
+            error(of_upbit(RawUpbit { form: Some("2021".into()), ..RawUpbit::default() }))
+                .starts_with("--upbit-form: `2021`")
+        );
+        assert!(error(RawConfig { writers: Some(0), ..raw() }).starts_with("--writers: 0"));
+        assert!(
+            error(of_upbit(RawUpbit { deflate_level: Some(0), ..RawUpbit::default() }))
+                .starts_with("--deflate-level: 0")
+        );
+        assert!(error(RawConfig { ring_ticks: Some(1_000), ..raw() }).contains("1000"));
+        let markets = error(of_upbit(RawUpbit { markets: Some("/nowhere.json".into()), ..RawUpbit::default() }));
+        assert!(markets.starts_with("--upbit-markets: /nowhere.json: "), "{markets}");
+        assert!(error(RawConfig { repeat: Some(true), exit_at_end: Some(true), ..raw() }).contains("repeats"));
+    }
+
+    #[test]
+    fn a_file_has_the_names_of_the_flags_and_flags_win() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tapecast.toml");
+        std::fs::write(
+            &path,
+            "speed = \"10x\"\nfeed = [\"a.jsonl\"]\nstall-limit = \"250ms\"\n[upbit]\nhandshakes = 7\n",
+        )
+        .unwrap();
+        let flags = RawConfig { speed: Some("max".into()), ..RawConfig::default() };
+        let config = flags.or(RawConfig::read(&path).unwrap()).check().unwrap();
+        assert_eq!((config.plan.speed, config.stall_ms, config.upbit.handshakes), (Speed::Max, 250, 7));
+        for (text, reason) in [
+            ("speed = \"1x\"\nspeedy = 3\n", "line 2: unknown field `speedy`"),
+            ("writers = \"two\"\n", "line 1: invalid type"),
+            ("stall-limit = \"soon\"\n", "`soon` is no time"),
+            ("[binance]\nping-interval = \"18446744073709551615ms\"\n", "is too long: a time is at most 100000h"),
+            ("[upbit]\nping-interval = \"1s\"\n", "line 2: unknown field `ping-interval`"),
+            ("a = \n", "line 1"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = RawConfig::read(&path).unwrap_err().to_string();
+            assert!(error.contains(reason) && error.contains("tapecast.toml"), "{error}");
+        }
+        let error = RawConfig::read(Path::new("/nowhere.toml")).unwrap_err().to_string();
+        assert!(error.contains("/nowhere.toml"), "{error}");
+    }
+}
