@@ -1,12 +1,17 @@
 //! Binance's streams from outside; `cargo test binance` runs all of that venue. The number in a test's name is that of
 //! the item it checks in the checklist of the venue's conformance that the tests follow.
 
+mod block_trades;
 mod control;
 mod derived;
 mod errors;
 mod limits;
 mod liveness;
 mod payloads;
+mod rest;
+mod rest_bounds;
+mod rest_lists;
+mod rest_symbols;
 mod sbe;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,12 +1,10 @@
 //! Binance's REST market data from outside; numbers are those of the checklist of the venue's conformance. Names
 //! begin with `binance`, so that they run with the rest of that venue.
 
-mod support;
-
 use std::collections::BTreeMap;
 
+use crate::support::{Client, Server, recordings};
 use serde_json::Value;
-use support::{Client, Server, recordings};
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))

@@ -1,5 +1,7 @@
 //! Clients of one venue on the feed of another.
 
+mod recorded;
+#[path = "../support/mod.rs"]
 mod support;
 
 use serde_json::Value;

@@ -1,9 +1,7 @@
 //! Payloads of Binance's rarer streams from outside. Where a name carries a number, it is that of the checklist of the
 //! venue's conformance that the tests follow.
 
-mod support;
-
-use support::{Client, Server, tape};
+use crate::support::{Client, Server, tape};
 
 /// Block trades and reference prices as the exchange sends them, with a trade before and after.
 const EVENTS: [(&str, &str); 6] = [
@@ -75,4 +73,23 @@ fn binance_item_57_block_trades_and_reference_prices_are_streams_of_their_own() 
         assert!(frame.text().starts_with(r#"{"e":"blockTrade","#) && frame.text().contains(id), "{}", frame.text());
         assert!(!frame.text().contains("\"M\""), "{}", frame.text());
     }
+}
+
+#[test]
+fn binance_block_trades_and_reference_prices_can_be_asked_for() {
+    let (_folder, server) = serve(wrapped);
+    let mut client = Client::open(&server, "/ws/ethusdt@trade");
+    for _ in 0..2 {
+        client.next_event();
+    }
+    let get = |path: &str| server.get(&format!("/api/v3/{path}"));
+    assert_eq!(
+        get("historicalBlockTrades?symbol=ETHUSDT&fromId=78").2,
+        r#"[{"id":78,"price":"3121.00000000","qty":"12.50000000","quoteQty":"39012.50000000","time":1790000003400,"isBuyerMaker":false}]"#
+    );
+    assert_eq!(get("historicalBlockTrades?symbol=ETHUSDT&fromId=1").2.matches("\"id\":").count(), 2);
+    assert_eq!(
+        get("referencePrice?symbol=ETHUSDT").2,
+        r#"{"symbol":"ETHUSDT","referencePrice":null,"timestamp":1790000003000}"#
+    );
 }

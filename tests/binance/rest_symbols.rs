@@ -1,13 +1,11 @@
 //! Symbols from a file, the paths that a tape has nothing for, limits, and the WebSocket API's methods; names begin with
 //! `binance`, so that they run with the rest of that venue.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
+use crate::support::{Client, Server, recordings, tape, trade};
 use serde_json::Value;
-use support::{Client, Server, recordings, tape, trade};
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
@@ -61,7 +59,7 @@ fn binance_symbols_of_a_recorded_file_are_listed_as_they_are() {
         assert_eq!(count(&server, query), symbols, "{query}");
     }
     // Byte for byte, whichever way it is asked for.
-    let own = &support::lines(&path)[0].1;
+    let own = &crate::support::lines(&path)[0].1;
     let from = own.find(r#"{"symbol":"LTCBTC""#).unwrap();
     let symbol = &own[from..own.find(r#",{"symbol":"BNBBTC""#).unwrap()];
     for query in ["", "?symbol=LTCBTC"] {

@@ -1,10 +1,8 @@
 //! Lists and windows by REST from a tape that has trades and nothing else, and to which nobody has subscribed: compared
 //! with what the trades add up to here. Numbers are those of the checklist of the venue's conformance.
 
-mod support;
-
+use crate::support::{Client, Server, recordings, tape};
 use serde_json::Value;
-use support::{Client, Server, recordings, tape};
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
@@ -260,7 +258,7 @@ fn binance_candles_of_the_feed_itself_are_told_where_they_know_more() {
     let path = folder.join("binance-spot-20210404-3sym.jsonl.zst");
     let flags = ["--feed", path.to_str().unwrap(), "--speed", "max", "--weight-max", "0"];
     let server = Server::start(&flags);
-    let lines = support::lines(&path);
+    let lines = crate::support::lines(&path);
     server.wait_for_count("messages_read", lines.len() as u64);
     let mut compared = 0;
     for symbol in ["BTCUSDT", "ETHUSDT", "DOTUSDT"] {

@@ -1,11 +1,9 @@
 //! Real recordings of one venue as the streams of the other, against naive recomputation.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use support::recordings;
+use crate::support::recordings;
 use tapecast::feed::merge::Merge;
 use tapecast::feed::tape::Source;
 use tapecast::market::book::Book;
