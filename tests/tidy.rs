@@ -16,7 +16,7 @@ const ORDER: [(&str, &[&str]); 12] = [
     ("session", &["fanout", "market", "protocol", "venue"]),
     ("config", &["fanout", "feed", "ingest", "market", "protocol", "ring", "session", "venue"]),
     ("server", &["config", "fanout", "feed", "ingest", "market", "metrics", "protocol", "ring", "session", "venue"]),
-    ("cli", &["config", "feed", "market", "server"]),
+    ("cli", &["config", "feed", "market", "server", "venue"]),
 ];
 
 /// Longest file, tests included; past it there is a second idea in it.

@@ -121,7 +121,8 @@ impl RawConfig {
             } };
         }
         either!(
-            listen speed repeat wait_for_clients exit_at_end writers pin ring_ticks ring_levels history_ticks backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max derive log
+            listen speed repeat wait_for_clients exit_at_end writers pin ring_ticks ring_levels history_ticks
+            backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max derive log
         )
     }
 }
