@@ -2,7 +2,7 @@
 //!
 //! Upbit's numbers are bare, with trailing zeros, exponents and up to 27 digits, and their spelling must survive. A
 //! parser that turns numbers into doubles cannot be used, simd-json included; `serde_json` hands out the text of a
-//! number as it stands. Messages in the usual order of members do without any parser; see [`in_order`].
+//! number as it stands. Messages in the usual order of members do without any parser; see `in_order`.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

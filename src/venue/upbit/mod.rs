@@ -1,6 +1,6 @@
 //! Upbit: requests by type and code, events in JSON with long or short keys; quotations by [`rest`].
 //!
-//! Numbers are JSON numbers, spelled as [`spelling`] says. Upbit has changed what it sends over the years; clients of
+//! Numbers are JSON numbers, spelled as `spelling` says. Upbit has changed what it sends over the years; clients of
 //! today are served what it sends today, whatever year a tape is from, or exactly what was recorded: [`Edition`].
 
 pub mod decode;
