@@ -110,6 +110,11 @@ impl Instrument {
         self.trading.as_deref()
     }
 
+    /// Event time of its book's last change; 0 before the first.
+    pub fn book_changed_at(&self) -> i64 {
+        self.book_at
+    }
+
     /// Best bid and ask; `None` before the first.
     pub fn best(&self) -> Option<Best> {
         self.best

@@ -1,5 +1,5 @@
-//! What is kept of a venue's markets whose clients ask for the newest ticker, order book, trades and candles: Upbit's
-//! quotation interface.
+//! What is kept of markets for clients that ask for the newest ticker, order book, trades and candles: Upbit's quotation
+//! interface. It is kept of every symbol, for those of any feed can be asked for there.
 //!
 //! One table on the ingest thread; it sees every tick that goes into the ring, so that an answer and the streams are of
 //! the same state. Where the feed has no ticker, it is computed from the trades that are known.
@@ -13,12 +13,14 @@
 use std::collections::VecDeque;
 
 use crate::market::bar::{Bar, Bars};
+use crate::market::book::Book;
 use crate::market::civil::{NS_PER_DAY, NS_PER_SECOND, day_and_second};
 use crate::market::clock::SKEW_NS_MAX;
 use crate::market::decimal::Decimal;
 use crate::market::quotient::quotient;
-use crate::market::symbol::{Make, SymbolId};
+use crate::market::symbol::SymbolId;
 use crate::market::tick::{DayChange, DayTicker, Direction, Kind, Level, MarketState, Orderbook, Record, Tick, Trade};
+use crate::market::upper_book::UpperBook;
 
 /// Trades kept: twice what one request may ask for.
 pub const TRADES_MAX: usize = 1_000;
@@ -66,34 +68,27 @@ pub struct BookWindow {
 }
 
 impl Quotations {
-    /// Takes in a tick that is published. False for one of a symbol that nothing is kept of here, and for a word that
-    /// is of no symbol.
+    /// Takes in a tick that is published.
     ///
     /// Cost: for a trade four bars, for an order book a copy of its levels; nothing is allocated for either once the
     /// lists have grown.
-    pub fn on_tick(&mut self, tick: &Tick, levels: &[Level]) -> bool {
+    pub fn on_tick(&mut self, tick: &Tick, levels: &[Level]) {
         match &tick.kind {
-            Kind::Announce(symbol) => {
-                self.symbols.resize_with(self.symbols.len().max(tick.symbol.index() + 1), || None);
-                if symbol.venue.make() == Make::Windows {
-                    self.symbols[tick.symbol.index()] = Some(Box::default());
-                }
-                return false;
-            }
-            Kind::Second | Kind::End => return false,
+            Kind::DayTicker(ticker) => self.market(tick.symbol).ticker = Some((*ticker, tick.ts_event)),
+            Kind::Orderbook(book) => self.market(tick.symbol).on_orderbook(book, levels, tick.ts_event),
+            Kind::Trade(trade) => self.market(tick.symbol).on_trade(trade, tick),
             _ => {}
         }
-        let Some(Some(market)) = self.symbols.get_mut(tick.symbol.index()) else { return false };
-        match &tick.kind {
-            Kind::DayTicker(ticker) => market.ticker = Some((*ticker, tick.ts_event)),
-            Kind::Orderbook(book) => market.on_orderbook(book, levels, tick.ts_event),
-            Kind::Trade(trade) => market.on_trade(trade, tick),
-            _ => {}
-        }
-        true
     }
 
-    /// What is known of a market; `None` for a symbol that nothing is kept of.
+    fn market(&mut self, symbol: SymbolId) -> &mut Quotation {
+        if self.symbols.len() <= symbol.index() {
+            self.symbols.resize_with(symbol.index() + 1, || None);
+        }
+        self.symbols[symbol.index()].get_or_insert_default()
+    }
+
+    /// What is known of a market; `None` before its first trade, order book or ticker.
     pub fn of(&self, symbol: SymbolId) -> Option<&Quotation> {
         self.symbols.get(symbol.index())?.as_deref()
     }
@@ -239,6 +234,14 @@ impl Quotation {
 }
 
 impl BookWindow {
+    /// The upper part of a whole book that changed last at `ts_event`.
+    pub fn of(book: &Book, ts_event: i64) -> BookWindow {
+        let mut upper = UpperBook::default();
+        upper.update(book, ts_event);
+        let (ts_event, book, levels) = upper.told();
+        BookWindow { ts_event, book, levels: levels.to_vec() }
+    }
+
     /// Its pairs of levels, ask and bid, best first.
     pub fn units(&self) -> impl Iterator<Item = (Level, Level)> {
         self.levels.chunks_exact(2).map(|unit| (unit[0], unit[1]))
@@ -253,7 +256,6 @@ impl BookWindow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::symbol::{Name, Symbol, Venue};
     use crate::market::tick::Taker;
 
     const DAY: i64 = 18_722 * NS_PER_DAY;
@@ -262,17 +264,7 @@ mod tests {
         Decimal::parse(text.as_bytes()).unwrap()
     }
 
-    fn announced() -> Quotations {
-        let mut quotations = Quotations::default();
-        for (id, venue) in [(0, Venue::Binance), (1, Venue::Upbit)] {
-            let symbol = Symbol::new(venue, Name::new("KRW-IQ").unwrap());
-            let tick = Tick { symbol: SymbolId(id), kind: Kind::Announce(symbol), ..Tick::default() };
-            assert!(!quotations.on_tick(&tick, &[]));
-        }
-        quotations
-    }
-
-    fn traded(quotations: &mut Quotations, id: i64, ts_trade: i64, price: &str, size: &str, taker: Taker) -> bool {
+    fn traded(quotations: &mut Quotations, id: i64, ts_trade: i64, price: &str, size: &str, taker: Taker) {
         let change =
             DayChange { previous_close: decimal("43.20000000"), direction: Direction::Fall, amount: decimal("2.0") };
         let trade =
@@ -284,17 +276,17 @@ mod tests {
             kind: Kind::Trade(trade),
             ..Tick::default()
         };
-        quotations.on_tick(&tick, &[])
+        quotations.on_tick(&tick, &[]);
     }
 
     #[test]
     fn a_ticker_follows_from_the_trades_where_the_feed_has_none() {
-        let mut quotations = announced();
-        assert!(quotations.of(SymbolId(0)).is_none() && quotations.of(SymbolId(1)).unwrap().ticker().is_none());
+        let mut quotations = Quotations::default();
+        assert!(quotations.of(SymbolId(1)).is_none());
         let yesterday = DAY - 3_600 * NS_PER_SECOND;
-        assert!(traded(&mut quotations, 1, yesterday, "50", "1", Taker::Buyer));
-        assert!(traded(&mut quotations, 3, DAY + 9, "41.5", "2.50", Taker::Seller));
-        assert!(traded(&mut quotations, 2, DAY + 5, "40", "1", Taker::Buyer));
+        traded(&mut quotations, 1, yesterday, "50", "1", Taker::Buyer);
+        traded(&mut quotations, 3, DAY + 9, "41.5", "2.50", Taker::Seller);
+        traded(&mut quotations, 2, DAY + 5, "40", "1", Taker::Buyer);
         // The same once more changes nothing.
         traded(&mut quotations, 2, DAY + 5, "40", "1", Taker::Buyer);
         let (ticker, ts_event) = quotations.of(SymbolId(1)).unwrap().ticker().unwrap();
@@ -312,7 +304,7 @@ mod tests {
 
     #[test]
     fn trades_are_bounded_in_order_and_each_once() {
-        let mut quotations = announced();
+        let mut quotations = Quotations::default();
         for number in (0..1_500).flat_map(|n| [2 * n + 1, 2 * n, 2 * n]) {
             traded(&mut quotations, number, DAY + number, "1", "1", Taker::Buyer);
         }
@@ -324,7 +316,7 @@ mod tests {
 
     #[test]
     fn a_time_far_ahead_is_not_believed() {
-        let mut quotations = announced();
+        let mut quotations = Quotations::default();
         let trade = Trade {
             id: 1,
             price: decimal("1"),
@@ -335,7 +327,7 @@ mod tests {
             best: None,
         };
         let tick = Tick { symbol: SymbolId(1), ts_recv: DAY, kind: Kind::Trade(trade), ..Tick::default() };
-        assert!(quotations.on_tick(&tick, &[]));
+        quotations.on_tick(&tick, &[]);
         assert!(quotations.of(SymbolId(1)).unwrap().trades().is_empty());
     }
 }

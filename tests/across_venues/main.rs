@@ -16,9 +16,9 @@ fn next(client: &mut Client) -> Value {
 fn an_upbit_client_gets_binances_trades_under_its_own_name_for_them() {
     let server = Server::start(&[]);
     let mut upbit = Client::open(&server, "/websocket/v1");
-    upbit.say(r#"[{"ticket":"a"},{"type":"trade","codes":["USDT-BTC"],"is_only_realtime":true}]"#);
+    upbit.say(r#"[{"ticket":"a"},{"type":"trade","codes":["USDT-ETH"],"is_only_realtime":true}]"#);
     let event = next(&mut upbit);
-    assert_eq!((event["type"].as_str(), event["code"].as_str()), (Some("trade"), Some("USDT-BTC")));
+    assert_eq!((event["type"].as_str(), event["code"].as_str()), (Some("trade"), Some("USDT-ETH")));
     assert!(event["trade_price"].is_number() && event["sequential_id"].is_i64(), "{event}");
 }
 
@@ -59,7 +59,7 @@ fn who_comes_before_a_streams_first_value_gets_it_as_a_snapshot() {
 fn a_client_of_bithumb_asks_as_upbits_do_and_is_answered_in_bithumbs_order() {
     let server = Server::start(&[]);
     let mut client = Client::open(&server, "/bithumb/websocket/v1");
-    client.say(r#"[{"ticket":"a"},{"type":"trade","codes":["KRW-BTC","USDT-BTC"]},{"type":"ticker","codes":["USDT-BTC"]},{"type":"orderbook","codes":["KRW-BTC"]}]"#);
+    client.say(r#"[{"ticket":"a"},{"type":"trade","codes":["KRW-BTC","USDT-ETH"]},{"type":"ticker","codes":["USDT-ETH"]},{"type":"orderbook","codes":["KRW-BTC"]}]"#);
     let mut seen = std::collections::BTreeSet::new();
     while seen.len() < 4 {
         let frame = client.next().expect("the connection lasts");
@@ -82,4 +82,35 @@ fn a_client_of_bithumb_asks_as_upbits_do_and_is_answered_in_bithumbs_order() {
         }
     };
     assert_eq!(error["error"]["name"], "INVALID_PARAM");
+}
+
+#[test]
+fn upbits_quotations_are_answered_of_binances_markets_too() {
+    let server = Server::start(&[]);
+    let mut client = Client::open(&server, "/websocket/v1");
+    client.say(r#"[{"ticket":"a"},{"type":"trade","codes":["USDT-ETH"]},{"type":"orderbook","codes":["USDT-ETH"]}]"#);
+    let mut seen = std::collections::BTreeSet::new();
+    while seen.len() < 2 {
+        seen.insert(next(&mut client)["type"].as_str().expect("a type").to_owned());
+    }
+    let get = |path: &str| -> Value {
+        let (status, _, body) = server.get(&format!("/v1/{path}"));
+        assert_eq!(status, 200, "{path}: {body}");
+        serde_json::from_str(&body).expect("JSON")
+    };
+    let markets = get("market/all");
+    let count =
+        |code: &str| markets.as_array().expect("a list").iter().filter(|market| market["market"] == code).count();
+    assert_eq!((count("USDT-ETH"), count("KRW-BTC")), (1, 1));
+    let ticker = &get("ticker?markets=USDT-ETH")[0];
+    assert!(ticker["trade_price"].as_f64() > Some(0.0) && ticker["acc_trade_volume"].as_f64() > Some(0.0), "{ticker}");
+    let book = &get("orderbook?markets=USDT-ETH&count=5")[0];
+    assert_eq!(book["orderbook_units"].as_array().map(Vec::len), Some(5));
+    assert!(
+        book["orderbook_units"][0]["ask_price"].as_f64() > book["orderbook_units"][0]["bid_price"].as_f64(),
+        "{book}"
+    );
+    let candle = &get("candles/minutes/1?market=USDT-ETH")[0];
+    assert_eq!((candle["market"].as_str(), candle["unit"].as_i64()), (Some("USDT-ETH"), Some(1)));
+    assert_eq!(get("trades/ticks?market=USDT-ETH&count=3").as_array().map(Vec::len), Some(3));
 }

@@ -16,6 +16,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
 
+use crate::ingest::Market;
 use crate::server::attempts::ADDRESSES_MAX;
 use crate::server::core::Core;
 use crate::venue::upbit::rest::REQUESTS_PER_SECOND;
@@ -107,7 +108,8 @@ async fn ask(core: &Core, query: Query) -> Result<Answer, RestError> {
     let (send, receive) = oneshot::channel();
     let shared = Arc::clone(&core.shared);
     let asked = core.shared.control.ask(move |market| {
-        let state = State { symbols: market.symbols, quotations: market.quotations, listing: &shared.listing };
+        let Market { symbols, quotations, engine, .. } = market;
+        let state = State { symbols, quotations, engine, listing: &shared.listing };
         // Whoever asked may have gone.
         let _ = send.send(state.reply(&query));
     });

@@ -28,11 +28,8 @@ impl Answer {
             }
             Answer::Orderbooks { books, level, count } => {
                 // A step that a market does not have leaves its book out.
-                let has_level =
-                    |(code, book): &&(Name, _)| level.is_zero() || Steps::of(code, book).is_some_and(|s| s.has(*level));
-                list(&mut out, books.iter().filter(has_level), |(code, book), out| {
-                    write_orderbook(code, book, *level, *count, out);
-                });
+                let merged = books.iter().filter_map(|(code, book)| Some((code, grouped(code, book, *level)?)));
+                list(&mut out, merged, |(code, book), out| write_orderbook(code, &book, *level, *count, out));
             }
             Answer::Instruments(books, is_older) => {
                 let steps = books.iter().filter_map(|(code, book)| Some((code, Steps::of(code, book)?)));
@@ -177,7 +174,7 @@ fn write_orderbook(code: &Name, window: &BookWindow, level: Decimal, count: usiz
     object.milliseconds("timestamp", window.ts_event);
     object.number("total_ask_size", window.book.total_ask).number("total_bid_size", window.book.total_bid);
     object.key("orderbook_units").text("[");
-    let units = grouped(window, level).into_iter().chain(std::iter::repeat((Level::default(), Level::default())));
+    let units = window.units().chain(std::iter::repeat((Level::default(), Level::default())));
     for (number, (ask, bid)) in units.take(count).enumerate() {
         let json = &mut object.0;
         json.text(if number == 0 { "{\"bid_price\":" } else { ",{\"bid_price\":" }).number(plain(bid.price));

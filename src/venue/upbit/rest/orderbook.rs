@@ -1,15 +1,13 @@
-//! Prices of a book grouped by a step, and the steps a market has.
+//! Prices of a book grouped by a step, and the steps a market has: those of [`grouping`](crate::venue::upbit::grouping).
 //!
 //! A tape does not say the price step of a market. It follows from the book: the largest step of the form 1 or 5 times
-//! a power of ten that all its prices are multiples of. Books of won can be grouped by the powers of ten above that and
-//! up to the price; books of other quote currencies cannot be grouped. That rule is a choice: the exchange publishes
-//! the lists, but not how it comes to them.
+//! a power of ten that all its prices are multiples of.
 
 use crate::market::decimal::Decimal;
 use crate::market::quotation::BookWindow;
 use crate::market::quotient::rounded;
 use crate::market::symbol::Name;
-use crate::market::tick::Level;
+use crate::venue::upbit::grouping::{Grouping, merge, supported_levels};
 
 /// The steps of a market.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,57 +33,20 @@ impl Steps {
         }
         let tick = if common % (power * 5) == 0 { power * 5 } else { power };
         let mut levels = vec![Decimal::ZERO];
-        if market.as_str().starts_with("KRW-") {
-            let highest = units(window.price()?, places)?;
-            let mut level = power * 10;
-            while level <= highest {
-                levels.extend(step(level, places));
-                level *= 10;
-            }
-        }
+        levels.extend(supported_levels(market.as_str(), window.price()?).map(Grouping::step));
         Some(Steps { tick: step(tick, places)?, levels })
     }
-
-    /// Whether books can be grouped by this step.
-    pub fn has(&self, level: Decimal) -> bool {
-        self.levels.contains(&level)
-    }
 }
 
-/// A book's pairs, ask and bid, with asks rounded up and bids rounded down to multiples of `step`, levels of one price
-/// added up, and empty places filled with zeros. As they are for a step of zero. A number that is out of range ends its
-/// side.
-pub fn grouped(window: &BookWindow, step: Decimal) -> Vec<(Level, Level)> {
-    if step.is_zero() {
-        return window.units().collect();
+/// A book with asks rounded up and bids rounded down to multiples of `level`; as it is for a level of zero. `None` for a
+/// level that the market does not support.
+pub fn grouped(market: &Name, window: &BookWindow, level: Decimal) -> Option<BookWindow> {
+    if level.is_zero() {
+        return Some(window.clone());
     }
-    let asks = group(window.units().map(|unit| unit.0), step, true);
-    let bids = group(window.units().map(|unit| unit.1), step, false);
-    let pair = |at: usize| (asks.get(at).copied().unwrap_or_default(), bids.get(at).copied().unwrap_or_default());
-    (0..asks.len().max(bids.len())).map(pair).collect()
-}
-
-fn group(levels: impl Iterator<Item = Level>, step: Decimal, is_up: bool) -> Vec<Level> {
-    let mut groups: Vec<Level> = Vec::new();
-    for level in levels.filter(|level| !level.price.is_zero()) {
-        let Some(price) = to_multiple(level.price, step, is_up) else { break };
-        match groups.last_mut() {
-            Some(last) if last.price == price => match last.size.checked_add(level.size) {
-                Some(sum) => last.size = sum,
-                None => break,
-            },
-            _ => groups.push(Level { price, size: level.size }),
-        }
-    }
-    groups
-}
-
-/// The nearest multiple of `step` that is not below the price, or not above it.
-fn to_multiple(price: Decimal, by: Decimal, is_up: bool) -> Option<Decimal> {
-    let places = price.places_needed().max(by.places_needed());
-    let (price, by) = (units(price, places)?, units(by, places)?);
-    let floor = price - price.rem_euclid(by);
-    step(if is_up && floor < price { floor + by } else { floor }, places)
+    let mut levels = Vec::new();
+    merge(Grouping::of(level)?, market.as_str(), &window.levels, &mut levels)?;
+    Some(BookWindow { levels, ..window.clone() })
 }
 
 /// A number counted in units of so many decimal places, which are not fewer than it has.
@@ -105,7 +66,7 @@ fn common_divisor(a: i128, b: i128) -> i128 {
 mod tests {
     use super::*;
     use crate::market::quotient::plain;
-    use crate::market::tick::Orderbook;
+    use crate::market::tick::{Level, Orderbook};
 
     fn decimal(text: &str) -> Decimal {
         Decimal::parse(text.as_bytes()).unwrap()
@@ -142,7 +103,7 @@ mod tests {
         );
         assert_eq!(
             steps("KRW-IQ", &[("41.4", "41.2", "1", "1"), ("41.5", "41.1", "1", "1")]),
-            ("0.1".into(), ["0", "1", "10"].map(str::to_owned).to_vec())
+            ("0.1".into(), ["0", "0.1", "1", "10"].map(str::to_owned).to_vec())
         );
         assert_eq!(steps("BTC-ETH", &[("7.9E-4", "0.00078", "1", "1")]), ("0.00001".into(), vec!["0".to_owned()]));
         assert_eq!(Steps::of(&Name::new("KRW-X").unwrap(), &window(&[("0", "0", "0", "0")])), None);
@@ -152,12 +113,16 @@ mod tests {
     #[test]
     fn asks_round_up_and_bids_down_and_sizes_add_up() {
         let told = |step: &str| -> Vec<String> {
-            let pairs = grouped(&window(WON), decimal(step));
+            let merged = grouped(&Name::new("KRW-BTC").unwrap(), &window(WON), decimal(step)).unwrap();
             let text = |level: Level| format!("{} {}", plain(level.price), plain(level.size));
-            pairs.into_iter().map(|(ask, bid)| format!("{} | {}", text(ask), text(bid))).collect()
+            let filled = merged.units().filter(|(ask, bid)| !ask.size.is_zero() || !bid.size.is_zero());
+            filled.map(|(ask, bid)| format!("{} | {}", text(ask), text(bid))).collect()
         };
         assert_eq!(told("10000"), ["98770000 1.5 | 98760000 10.25", "98780000 4 | 98750000 16"]);
         assert_eq!(told("1E7"), ["100000000 5.5 | 90000000 26.25"]);
         assert_eq!(told("0").len(), 4);
+        for level in ["1", "20000", "1E9"] {
+            assert!(grouped(&Name::new("KRW-BTC").unwrap(), &window(WON), decimal(level)).is_none(), "{level}");
+        }
     }
 }

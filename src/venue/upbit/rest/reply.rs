@@ -7,6 +7,7 @@
 use crate::market::bar::Bar;
 use crate::market::civil::{NS_PER_DAY, NS_PER_SECOND};
 use crate::market::decimal::Decimal;
+use crate::market::engine::Engine;
 use crate::market::quotation::{BookWindow, Quotation, Quotations};
 use crate::market::symbol::{Name, Symbols, Venue};
 use crate::market::tick::{DayTicker, Trade};
@@ -21,6 +22,8 @@ pub struct State<'a> {
     pub symbols: &'a Symbols,
     /// What is known of them.
     pub quotations: &'a Quotations,
+    /// Who keeps the whole books, of which those are told whose feed tells no windows.
+    pub engine: &'a Engine,
     /// The markets there are, met or not.
     pub listing: &'a Listing,
 }
@@ -96,7 +99,15 @@ impl<'a> State<'a> {
 
     fn books(&self, markets: &[Name]) -> Result<Vec<(Name, BookWindow)>, RestError> {
         let known = self.known(markets)?.into_iter();
-        Ok(known.filter_map(|(code, of)| Some((code, of.orderbook()?.clone()))).collect())
+        Ok(known.filter_map(|(code, of)| Some((code, self.window(&code, of)?))).collect())
+    }
+
+    fn window(&self, code: &Name, of: &Quotation) -> Option<BookWindow> {
+        if let Some(window) = of.orderbook() {
+            return Some(window.clone());
+        }
+        let symbol = self.symbols.find(Venue::Upbit, code.as_str())?;
+        Some(BookWindow::of(self.engine.book(symbol)?, self.engine.instrument(symbol)?.book_changed_at()))
     }
 
     fn tickers(&self, known: Vec<(Name, &Quotation)>) -> Vec<(Name, DayTicker, i64)> {
@@ -142,7 +153,11 @@ impl<'a> State<'a> {
 
     /// All markets met so far, as clients spell them, in the order in which they were met.
     fn codes(&self) -> impl Iterator<Item = Name> + 'a {
-        self.symbols.iter().filter(|(_, symbol)| symbol.venue == Venue::Upbit).map(|(_, symbol)| symbol.name)
+        let symbols = self.symbols;
+        symbols.iter().filter_map(move |(id, symbol)| {
+            let name = symbol.name_for(Venue::Upbit)?;
+            (symbols.find(Venue::Upbit, name.as_str()) == Some(id)).then_some(*name)
+        })
     }
 
     /// What is known of a market, as clients spell it.
