@@ -43,6 +43,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use tapecast::config::RawConfig;
 use tapecast::config::binance::RawBinance;
+use tapecast::config::upbit::RawUpbit;
 use tapecast::protocol::deflate::{Deflater, Level};
 use tapecast::protocol::websocket::{HEADER_BYTES_MAX, Opcode, deflated_frame_in_place, write_frame};
 use tapecast::server::Server;
@@ -181,6 +182,9 @@ impl Contestant for Server {
             wait_for_clients: Some(clients + 1),
             exit_at_end: Some(true),
             binance: RawBinance { attempts_max: Some(0), ..RawBinance::default() },
+            // What comes out is compared with the tape.
+            derive: Some("never".into()),
+            upbit: RawUpbit { form: Some("recorded".into()), ..RawUpbit::default() },
             writers: Some(1),
             ..RawConfig::default()
         };
