@@ -71,7 +71,7 @@ fn all(client: &mut Client) -> Vec<Raw> {
 }
 
 #[test]
-fn item_06_compression_is_agreed_on_where_it_is_offered_and_enabled() {
+fn upbit_item_06_compression_is_agreed_on_where_it_is_offered_and_enabled() {
     let (on, off) = (Server::start(&[]), Server::start(&["--deflate", "false"]));
     let plain = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
     let with_window = format!("{plain}; server_max_window_bits=15");
@@ -101,7 +101,7 @@ fn item_06_compression_is_agreed_on_where_it_is_offered_and_enabled() {
 }
 
 #[test]
-fn compressed_frames_hold_what_others_get_and_are_the_same_for_all() {
+fn upbit_deflate_compressed_frames_hold_what_others_get_and_are_the_same_for_all() {
     let flags = ["--speed", "max", "--exit-at-end", "--wait-for-clients", "3"];
     let mut server = Server::start(&flags);
     let codes = r#""codes":["KRW-BTC","KRW-ETH"]"#;
@@ -127,7 +127,7 @@ fn compressed_frames_hold_what_others_get_and_are_the_same_for_all() {
 }
 
 #[test]
-fn a_frame_is_rendered_once_however_many_agreed_on_compression() {
+fn upbit_deflate_a_frame_is_rendered_once_however_many_agreed_on_compression() {
     let folder = tempfile::tempdir().unwrap();
     let trade = |number: i64| {
         let ms = 1_790_000_000_000 + number;
@@ -160,7 +160,7 @@ fn a_frame_is_rendered_once_however_many_agreed_on_compression() {
 }
 
 #[test]
-fn snapshots_and_long_answers_are_compressed_and_short_ones_are_not() {
+fn upbit_deflate_snapshots_and_long_answers_are_compressed_and_short_ones_are_not() {
     let server = Server::start(&[]);
     let mut client = open(&server, "/websocket/v1", OFFER);
     client.say("PING");
@@ -190,7 +190,7 @@ fn snapshots_and_long_answers_are_compressed_and_short_ones_are_not() {
 }
 
 #[test]
-fn clients_may_compress_what_they_ask_or_not() {
+fn upbit_deflate_clients_may_compress_what_they_ask_or_not() {
     let server = Server::start(&[]);
     let mut client = open(&server, "/websocket/v1", OFFER);
     let request = |ticket: &str| format!(r#"[{{"ticket":"{ticket}"}},{{"method":"LIST_SUBSCRIPTIONS"}}]"#).into_bytes();
@@ -213,7 +213,7 @@ fn clients_may_compress_what_they_ask_or_not() {
 }
 
 #[test]
-fn hostile_messages_end_their_connection_and_no_other() {
+fn upbit_deflate_hostile_messages_end_their_connection_and_no_other() {
     let server = Server::start(&["--message-bytes-max", "65536"]);
     let mut witness = open(&server, "/websocket/v1", OFFER);
     let bomb = deflate(&vec![b'['; 32 << 20]);

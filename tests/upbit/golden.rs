@@ -1,12 +1,11 @@
 //! Every type in every format, as bytes: tapes and the frames they lead to lie in `tests/golden/upbit`.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use support::{Client, Server, lines};
+
+use crate::support::{Client, Server, lines};
 
 const FORMATS: [&str; 4] = ["DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"];
 
@@ -65,21 +64,21 @@ fn check(kind: &str) {
 }
 
 #[test]
-fn tickers() {
+fn upbit_golden_tickers() {
     check("ticker");
 }
 
 #[test]
-fn trades() {
+fn upbit_golden_trades() {
     check("trade");
 }
 
 #[test]
-fn order_books() {
+fn upbit_golden_order_books() {
     check("orderbook");
 }
 
 #[test]
-fn candles() {
+fn upbit_golden_candles() {
     check("candle");
 }

@@ -1,7 +1,4 @@
-//! Numbers as Upbit spells them, against a formatter that knows nothing of ours, and against what went in. The number
-//! is that of the checklist of the venue's conformance.
-
-mod support;
+//! Numbers as Upbit spells them, against a formatter that knows nothing of ours, and against what went in.
 
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -40,7 +37,7 @@ fn decimals(object: &str) -> Vec<Decimal> {
 }
 
 #[test]
-fn the_built_in_tape_is_spelled_as_the_exchange_does_it_and_item_34_no_number_changes() {
+fn upbit_item_34_the_built_in_tape_is_spelled_as_the_exchange_does_it_and_no_number_changes() {
     let mut feed = Merge::open(&[DEMO]).expect("the built-in tape");
     let (mut message, mut count) = (Vec::new(), 0);
     while let Some((_, venue)) = feed.next(&mut message) {
@@ -134,7 +131,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn order_books_are_spelled_as_java_would_from_any_spelling(
+    fn upbit_item_34_35_order_books_are_spelled_as_java_would_from_any_spelling(
         // Up to 15 digits, as far as a double and its shortest decimal agree.
         price in prop_oneof![1_i64..1_000_000, 1_i64..999_999_999_999_999, (1_i64..9_999_999_999).prop_map(|n| n * 100_000_000)],
         size in prop_oneof![1_i64..1_000_000, 1_i64..999_999_999_999_999],
@@ -165,7 +162,7 @@ proptest! {
     }
 
     #[test]
-    fn item_34_candles_read_as_the_numbers_that_went_in(
+    fn upbit_item_34_candles_read_as_the_numbers_that_went_in(
         units in proptest::collection::vec(prop_oneof![0_i64..100, 0_i64..i64::MAX], 6),
         scale in 0_u8..=16,
     ) {

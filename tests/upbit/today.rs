@@ -1,10 +1,10 @@
 //! Upbit's clients are served today's messages from any year's tape, one test for each thing that has changed, and
-//! order books with merged prices. Numbers are those of the checklist of the venue's conformance.
-
-mod support;
+//! order books with merged prices.
 
 use serde_json::Value;
-use support::{Client, Server, tape};
+
+use crate::open;
+use crate::support::{Client, Server, tape};
 
 const MS: i64 = 1_773_811_812_000;
 
@@ -27,6 +27,7 @@ fn frames(messages: &[&str], flags: &[&str], types: &str, format: &str) -> Vec<S
     loop {
         let frame = client.next_event();
         if frame.opcode == 8 {
+            assert_eq!(frame.close(), (1000, "End of tape"));
             return frames;
         }
         frames.push(frame.text().to_owned());
@@ -40,7 +41,7 @@ const BOOK: &str = r#"{"ty":"orderbook","cd":"KRW-IQ","tms":1617646620673,"tas":
 const BOOKS: &str = r#"{"type":"orderbook","codes":["KRW-IQ"],"is_only_realtime":true}"#;
 
 #[test]
-fn the_time_of_a_full_minute_is_written_whole() {
+fn upbit_item_22_the_time_of_a_full_minute_is_written_whole() {
     for (form, time) in [("today", r#""ttm":"18:17:00""#), ("recorded", r#""ttm":"18:17""#)] {
         let frames = frames(&[TRADE], &["--upbit-form", form], TRADES, "SIMPLE");
         assert!(frames[0].contains(time), "{frames:?}");
@@ -48,7 +49,7 @@ fn the_time_of_a_full_minute_is_written_whole() {
 }
 
 #[test]
-fn item_22_trades_have_the_best_levels_null_where_nobody_knows_them() {
+fn upbit_item_22_trades_have_the_best_levels_null_where_nobody_knows_them() {
     let today = &frames(&[TRADE], &[], TRADES, "SIMPLE")[0];
     assert!(today.contains(r#""sid":1617646620000000,"bap":null,"bas":null,"bbp":null,"bbs":null,"st""#), "{today}");
     assert_eq!(serde_json::from_str::<Value>(today).unwrap().as_object().unwrap().len(), 18);
@@ -60,7 +61,7 @@ fn item_22_trades_have_the_best_levels_null_where_nobody_knows_them() {
 }
 
 #[test]
-fn item_23_25_order_books_are_filled_up_with_empty_units() {
+fn upbit_item_23_25_order_books_are_filled_up_with_empty_units() {
     for (suffix, units) in [("", 30), (".1", 1), (".5", 5), (".15", 15), (".20", 30)] {
         let types = BOOKS.replace("KRW-IQ", &format!("KRW-IQ{suffix}"));
         let frame = &frames(&[BOOK], &[], &types, "SIMPLE")[0];
@@ -72,7 +73,7 @@ fn item_23_25_order_books_are_filled_up_with_empty_units() {
 }
 
 #[test]
-fn item_28_the_level_comes_last_and_is_0_without_grouping() {
+fn upbit_item_28_the_level_comes_last_and_is_0_without_grouping() {
     assert!(frames(&[BOOK], &[], BOOKS, "SIMPLE")[0].ends_with(r#"],"st":"REALTIME","lv":0}"#));
     assert!(frames(&[BOOK], &[], BOOKS, "DEFAULT")[0].ends_with(r#"],"stream_type":"REALTIME","level":0}"#));
     let recorded = BOOK.replace(r#""REALTIME""#, r#""REALTIME","lv":0"#);
@@ -80,7 +81,7 @@ fn item_28_the_level_comes_last_and_is_0_without_grouping() {
 }
 
 #[test]
-fn item_19_tickers_have_33_members_whatever_the_tape_had() {
+fn upbit_item_19_tickers_have_33_members_whatever_the_tape_had() {
     let ticker = r#"{"ty":"ticker","cd":"KRW-XRP","op":1950.0,"hp":1955,"lp":1.9E3,"tp":1918,"pcp":1924.0,"atp":1236.7,"c":"FALL","cp":6,"scp":-6,"cr":0.003,"scr":-0.003,"ab":"ASK","tv":1.5,"atv":0.6,"tdt":"20210405","ttm":"181700","ttms":1617646620000,"aav":0.6,"abv":0,"h52wp":2500,"h52wdt":"2021-01-01","l52wp":300.5,"l52wdt":"2020-06-30","ts":null,"ms":"ACTIVE","msfi":null,"its":false,"dd":null,"mw":"NONE","tms":1617646621082,"atp24h":1236.7,"atv24h":0.6,"st":"REALTIME"}"#;
     for format in ["SIMPLE", "DEFAULT"] {
         let frames = frames(&[ticker], &[], r#"{"type":"ticker","codes":["KRW-XRP"],"is_only_realtime":true}"#, format);
@@ -89,7 +90,7 @@ fn item_19_tickers_have_33_members_whatever_the_tape_had() {
 }
 
 #[test]
-fn item_28_29_30_levels_merge_prices_where_the_market_supports_them() {
+fn upbit_item_28_29_30_levels_merge_prices_where_the_market_supports_them() {
     let bitcoin = BOOK.replace("KRW-IQ", "BTC-IQ");
     let book = |codes: &str, level: &str| {
         format!(r#"{{"type":"orderbook","codes":[{codes}],"level":{level},"is_only_realtime":true}}"#)
@@ -126,10 +127,12 @@ fn item_28_29_30_levels_merge_prices_where_the_market_supports_them() {
 }
 
 #[test]
-fn snapshots_have_merged_prices_too_and_levels_are_listed_each_for_itself() {
+fn upbit_item_28_30_snapshots_have_merged_prices_too_and_levels_are_listed_each_for_itself() {
     let server = Server::start(&[]);
-    let mut client = Client::open(&server, "/websocket/v1");
-    client.say(r#"[{"ticket":"a"},{"type":"orderbook","codes":["KRW-BTC"],"level":100000},{"type":"orderbook","codes":["KRW-BTC.5","KRW-ETH"]}]"#);
+    let mut client = open(
+        &server,
+        r#"[{"ticket":"a"},{"type":"orderbook","codes":["KRW-BTC"],"level":100000},{"type":"orderbook","codes":["KRW-BTC.5","KRW-ETH"]}]"#,
+    );
     let mut first = std::collections::BTreeMap::new();
     while first.len() < 3 {
         let event: Value = serde_json::from_str(client.next_event().text()).unwrap();
