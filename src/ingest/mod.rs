@@ -5,7 +5,8 @@
 //! at any speed but max, where the tape is meant to wait for its readers.
 //!
 //! The loop alone holds the books. Who needs one asks with [`Control::ask`]; questions are answered between messages,
-//! also while the loop waits, and after the tape's end for as long as somebody is served.
+//! also while the loop waits, and after the tape's end for as long as somebody is served. So long, too, streams that
+//! are derived tell those who come their newest values.
 
 mod control;
 
@@ -146,6 +147,9 @@ impl Ingest {
         self.note_counts();
         while !self.control.is_stopped() && self.publisher.readers() > 0 {
             self.answer();
+            if self.restate().is_err() {
+                break;
+            }
             thread::park_timeout(NAP_MAX);
         }
         match played {
@@ -296,6 +300,15 @@ impl Ingest {
             self.engine.on_clock(clock, self.sequence, &mut |tick, levels| self.outgoing.push(tick, levels));
             self.publish_outgoing()?;
         }
+        Ok(())
+    }
+
+    /// Behind the tape's end no clock message comes any more, and who subscribes then still gets the newest values.
+    fn restate(&mut self) -> Result<(), Stopped> {
+        let now = self.metrics.ts_recv.load(Ordering::Relaxed);
+        self.engine.on_clock(now, self.sequence, &mut |tick, levels| self.outgoing.push(tick, levels));
+        self.publish_outgoing()?;
+        self.wake();
         Ok(())
     }
 

@@ -33,7 +33,7 @@ enum Turn {
     Held,
     /// This many ticks were read.
     Read(usize),
-    /// The feed has ended.
+    /// The feed has ended, and the server ends with it. One that stays reads on: those who come now are told the state.
     Ended,
 }
 
@@ -105,17 +105,11 @@ fn turn(core: &Rc<Core>, reader: &mut Reader<Tick, Level>) -> Turn {
     let is_ended = fanout.is_ended();
     drop(fanout);
     core.drain_blocked();
-    if is_ended { Turn::Ended } else { Turn::Read(ticks) }
+    if is_ended && core.shared.config.exit_at_end { Turn::Ended } else { Turn::Read(ticks) }
 }
 
-/// The tape has ended: deliver what is still due, then end with it or stay until told to stop.
+/// The tape has ended, and the server ends with it: deliver what is still due.
 async fn after_the_end(core: &Rc<Core>, bell: &Bell) {
-    if !core.shared.config.exit_at_end {
-        while !bell.stops.load(Ordering::Acquire) {
-            bell.notify.notified().await;
-        }
-        return;
-    }
     while !bell.stops.load(Ordering::Acquire) && !core.fanout.borrow_mut().is_drained(core.shared.config.stall_ms) {
         let _ = tokio::time::timeout(LOOK_AFTER_EVERY, core.drained.notified()).await;
         core.fanout.borrow_mut().set_now(core.now_ms());
