@@ -71,7 +71,7 @@ fn websockets_for_python_keeps_a_book() {
 }
 
 #[test]
-fn pyupbit_gets_all_its_kinds() {
+fn upbit_item_05_pyupbit_gets_its_first_dict_and_all_its_kinds() {
     let Some(python) = python_with("pyupbit") else { return };
     Server::start().pass(script(&python, "pyupbit_client.py"));
 }
@@ -86,6 +86,24 @@ fn upbit_pyupbit_asks_by_rest() {
 fn upbit_ccxt_asks_by_rest() {
     let Some(node) = node_with("ccxt") else { return };
     Server::start().pass(script(&node, "ccxt_upbit_rest.mjs"));
+}
+
+#[test]
+fn upbit_item_40_ccxt_watches_two_markets_on_one_connection() {
+    let Some(node) = node_with("ccxt") else { return };
+    Server::start().pass(script(&node, "ccxt_upbit.mjs"));
+}
+
+#[test]
+fn upbit_item_38_41_43_its_own_sdk_parses_all_formats_and_lists_subscriptions() {
+    let Some(python) = python_with("upbit") else { return };
+    Server::start().pass(script(&python, "upbit_sdk.py"));
+}
+
+#[test]
+fn bithumb_ccxt_gets_tickers_trades_and_books() {
+    let Some(node) = node_with("ccxt") else { return };
+    Server::start().pass(script(&node, "ccxt_bithumb.mjs"));
 }
 
 #[test]

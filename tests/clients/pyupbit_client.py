@@ -10,6 +10,17 @@ from pyupbit import websocket_api
 DEADLINE_S = 50
 
 
+class FirstMessage(Exception):
+    pass
+
+
+class FirstOnly:
+    """A queue that ends the client with what it is given first: it would listen forever."""
+
+    def put(self, message):
+        raise FirstMessage(message)
+
+
 def main():
     server = sys.argv[1]
     # It works in a process of its own, which has to know the address too.
@@ -18,6 +29,12 @@ def main():
     websocket_api.websockets.connect = lambda _, **options: connect(f"{server}/websocket/v1", **options)
     # What goes wrong in that process ends it, and `get` would wait forever.
     signal.alarm(DEADLINE_S)
+
+    try:
+        websocket_api.WebSocketClient("ticker", ["KRW-BTC"], FirstOnly())
+    except FirstMessage as first:
+        (message,) = first.args
+        assert isinstance(message, dict) and message["type"] == "ticker", message
 
     for kind in ["ticker", "trade", "orderbook"]:
         manager = pyupbit.WebSocketManager(kind, ["KRW-BTC"])
