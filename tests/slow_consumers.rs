@@ -7,6 +7,14 @@ use std::thread;
 
 use support::{Client, Server, recordings, tape, trade};
 
+/// These clients answer no pings, and where a machine is slow they would get some, or be given up for it.
+const NO_PINGS: [&str; 2] = ["--ping-interval", "0s"];
+
+/// A server that pings nobody.
+fn start(flags: &[&str]) -> Server {
+    Server::start(&[flags, &NO_PINGS].concat())
+}
+
 /// Reads to the end and returns how many frames of each opcode and what the close frame said.
 fn read_all(mut client: Client) -> (usize, u64, String) {
     let (mut payload, mut events, mut sum) = (Vec::new(), 0, 0_u64);
@@ -27,15 +35,8 @@ fn read_all(mut client: Client) -> (usize, u64, String) {
 fn two_hundred_clients_get_every_event_of_a_real_recording_flat_out_in_flat_memory() {
     let Some(folder) = recordings() else { return };
     let path = folder.join("binance-spot-20240808-btc-eth.jsonl.zst");
-    let server = Server::start(&[
-        "--feed",
-        path.to_str().unwrap(),
-        "--speed",
-        "max",
-        "--wait-for-clients",
-        "200",
-        "--exit-at-end",
-    ]);
+    let server =
+        start(&["--feed", path.to_str().unwrap(), "--speed", "max", "--wait-for-clients", "200", "--exit-at-end"]);
     let streams = ["btcusdt", "ethusdt"].map(|s| format!("{s}@trade/{s}@bookTicker/{s}@depth@100ms")).join("/");
     let clients: Vec<Client> = (0..200).map(|_| Client::open(&server, &format!("/stream?streams={streams}"))).collect();
     let before = server.resident_bytes();
@@ -76,7 +77,7 @@ fn a_client_that_stops_reading_trades_is_cut_off_and_the_others_lose_nothing() {
     let events = 100_000;
     let path = long_tape(&folder, "trades.jsonl", "trade", events);
     let flags = ["--feed", &path, "--wait-for-clients", "200", "--exit-at-end", "--backlog-bytes-max", "1048576"];
-    let mut server = Server::start(&flags);
+    let mut server = start(&flags);
     let stalled = Client::open(&server, "/ws/btcusdt@trade");
     let readers: Vec<_> = (0..199)
         .map(|_| Client::open(&server, "/ws/btcusdt@trade"))
@@ -113,7 +114,7 @@ fn a_client_that_stops_reading_book_tickers_gets_the_newest_when_it_reads_again(
         "--stall-limit",
         "60s",
     ];
-    let mut server = Server::start(&flags);
+    let mut server = start(&flags);
     let mut stalled = Client::open(&server, "/ws/btcusdt@bookTicker");
     let reader = Client::open(&server, "/ws/btcusdt@bookTicker");
     let (count, _, _) = {
@@ -161,7 +162,7 @@ fn flat_out_the_tape_waits_for_a_slow_client_and_not_for_one_that_takes_nothing(
         "--backlog-bytes-max",
         "1048576",
     ];
-    let mut server = Server::start(&flags);
+    let mut server = start(&flags);
     let stalled = Client::open(&server, "/ws/btcusdt@trade");
     let fast = Client::open(&server, "/ws/btcusdt@trade");
     let mut slow = Client::open(&server, "/ws/btcusdt@trade");
