@@ -6,7 +6,7 @@ use crate::feed::FeedError;
 use crate::feed::merge::Merge;
 use crate::feed::tape::Source;
 use crate::market::channel::{Channel, Stream};
-use crate::market::symbol::{Symbols, Venue};
+use crate::market::symbol::{Name, Symbols, Venue};
 use crate::market::tick::Tick;
 use crate::venue::{Decoder, Message};
 
@@ -49,6 +49,16 @@ impl Preview {
     pub fn symbols(&self, venue: Venue) -> Vec<&str> {
         let symbols = self.symbols.iter().filter(|(_, symbol)| symbol.venue == venue);
         symbols.map(|(_, symbol)| symbol.name.as_str()).collect()
+    }
+
+    /// What a venue's clients call the symbols they can ask for: its own, then those of other venues' feeds.
+    pub fn names_for(&self, venue: Venue) -> Vec<&str> {
+        let mut names = self.symbols(venue);
+        for (id, symbol) in self.symbols.iter().filter(|(_, symbol)| symbol.venue != venue) {
+            let name = symbol.name_for(venue).map(Name::as_str);
+            names.extend(name.filter(|name| self.symbols.find(venue, name) == Some(id)));
+        }
+        names
     }
 
     /// What a venue's clients call the channels there are.

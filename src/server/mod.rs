@@ -168,7 +168,7 @@ impl Server {
             metrics: Arc::clone(&metrics),
             control: Arc::clone(&control),
             feed_name: names.join(" + "),
-            listing: Listing::new(config.upbit.markets.clone(), preview.symbols(Venue::Upbit)),
+            listing: Listing::new(config.upbit.markets.clone(), preview.names_for(Venue::Upbit)),
             preview,
             catalog,
             allowances: Allowances::new(config.upbit.request_rate),

@@ -16,7 +16,8 @@ def main():
         url.replace("https://api.upbit.com", server), **options
     )
 
-    assert pyupbit.get_tickers(fiat="USDT") == ["USDT-BTC"]
+    dollars = pyupbit.get_tickers(fiat="USDT")
+    assert "USDT-BTC" in dollars and "USDT-ETH" in dollars, dollars
     tickers, limit = pyupbit.get_tickers(limit_info=True)
     assert (limit["group"], limit["sec"]) == ("market", 10) and "KRW-BTC" in tickers, limit
     assert all("market_event" in market for market in pyupbit.get_tickers(is_details=True))
