@@ -30,8 +30,8 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tape::{Event, Recording};
 use tapecast::market::channel::{Channel, Pace};
+use tapecast::market::engine::seam::Seam;
 use tapecast::market::engine::{Derive, Engine};
-use tapecast::market::seam::Seam;
 use tapecast::market::symbol::Venue;
 use tapecast::market::tick::{Kind, Level, Tick};
 

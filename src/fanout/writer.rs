@@ -19,7 +19,7 @@ use crate::fanout::outlet::{Outlet, OutletState, Sent, Sink};
 use crate::fanout::routes::{Routes, Waiting, Want};
 use crate::market::channel::{Channel, Loss, Scope, Stream};
 use crate::market::interest::Interest;
-use crate::market::last_value::LastValues;
+use crate::market::kept::last_value::LastValues;
 use crate::market::symbol::{SymbolId, Symbols, Venue};
 use crate::market::tick::{Kind, Level, Tick};
 use crate::metrics::Metrics;

@@ -8,8 +8,8 @@ use std::thread::Thread;
 use thiserror::Error;
 
 use crate::market::engine::Engine;
-use crate::market::quotation::Quotations;
-use crate::market::recent::Recent;
+use crate::market::kept::quotation::Quotations;
+use crate::market::kept::recent::Recent;
 use crate::market::symbol::Symbols;
 
 /// Questions that may wait; one more is refused.

@@ -31,8 +31,8 @@ pub mod upbit;
 
 use thiserror::Error;
 
+use crate::market::book::snapshot::Snapshot;
 use crate::market::decimal::DecimalError;
-use crate::market::snapshot::Snapshot;
 use crate::market::symbol::{Make, Name, SymbolId, Symbols, Venue};
 use crate::market::tick::{Level, Tick};
 use crate::venue::grammar::Grammar;

@@ -1,9 +1,9 @@
 //! Books of one venue as the other tells them: windows out of changes, changes out of windows.
 
 use super::*;
+use crate::market::book::upper_book::PAIRS;
 use crate::market::channel::Stream;
 use crate::market::tick::Orderbook;
-use crate::market::upper_book::PAIRS;
 use proptest::prelude::*;
 
 const HUNDRED: i64 = 100 * MS;

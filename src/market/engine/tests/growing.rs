@@ -196,7 +196,7 @@ proptest! {
 fn yesterdays_close_is_what_a_feed_says_where_it_does() {
     let mut played = Played::new(Derive::Always, [Channel::DayTicker]);
     played.trade(BASE, trade(1, 100, 5, BASE));
-    let day = crate::market::day::change(decimal(120, 8), decimal(80, 8));
+    let day = crate::market::trading::day::change(decimal(120, 8), decimal(80, 8));
     played.trade(BASE, Trade { day: Some(day), ..trade(2, 120, 5, BASE) });
     played.trade(BASE, trade(3, 80, 5, BASE));
     let told: Vec<(Decimal, String)> = played

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::market::candle::span;
+use crate::market::trading::candle::span;
 
 /// A trade as the twin remembers it, with the clock's second when it had come.
 #[derive(Clone, Copy)]

@@ -6,8 +6,8 @@
 
 use simd_json::{Node, StaticNode};
 
+use crate::market::book::snapshot::Snapshot;
 use crate::market::decimal::Decimal;
-use crate::market::snapshot::Snapshot;
 use crate::market::symbol::{Symbols, Venue};
 use crate::market::tick::{Level, Tick};
 use crate::venue::binance::decode::event::{self, Members};

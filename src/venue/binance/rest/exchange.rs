@@ -136,7 +136,7 @@ fn notional_min(quote: &str) -> &'static str {
 mod tests {
     use super::*;
     use crate::market::engine::Engine;
-    use crate::market::recent::Recent;
+    use crate::market::kept::recent::Recent;
     use crate::market::symbol::Symbols;
     use crate::venue::binance::rest::query::Query;
     use serde_json::Value;

@@ -7,11 +7,11 @@
 use std::cmp::Reverse;
 
 use crate::market::channel::{Channel, Interval, Zone as Cutting};
-use crate::market::chart::{Cut, Stretch};
 use crate::market::civil::NS_PER_SECOND;
-use crate::market::statistics::{Places, Statistics};
-use crate::market::summary::Summary;
 use crate::market::tick::{AvgPrice, Best, Kline, Ticker, WindowTicker};
+use crate::market::trading::chart::{Cut, Stretch};
+use crate::market::trading::statistics::{Places, Statistics};
+use crate::market::trading::summary::Summary;
 use crate::venue::binance::rest::lookup::Known;
 use crate::venue::binance::rest::page::{Bounds, Page};
 use crate::venue::binance::rest::reply::State;

@@ -1,7 +1,7 @@
 //! Which symbols a request means, and what is known of them: from the file of symbols, from the feed, or from both.
 
 use crate::market::channel::{Channel, Stream};
-use crate::market::recent::RecentOf;
+use crate::market::kept::recent::RecentOf;
 use crate::market::symbol::{Name, SymbolId, Venue};
 use crate::market::trading::Trading;
 use crate::venue::binance::rest::catalog::Entry;

@@ -2,7 +2,7 @@
 
 use crate::market::channel::Channel;
 use crate::market::engine::Engine;
-use crate::market::recent::{Recent, RecentOf};
+use crate::market::kept::recent::{Recent, RecentOf};
 use crate::market::symbol::Symbols;
 use crate::venue::binance::rest::answer::{
     PING, write_agg_trades, write_avg_price, write_block_trades, write_depth, write_execution_rules, write_klines,

@@ -1,12 +1,12 @@
 //! How answers are written: members in the exchange's order, numbers plain.
 
-use crate::market::bar::Bar;
 use crate::market::civil::{Date, NS_PER_MS, NS_PER_SECOND, day_and_second};
 use crate::market::decimal::Decimal;
-use crate::market::quotation::BookWindow;
+use crate::market::kept::quotation::BookWindow;
 use crate::market::quotient::{plain, quotient};
 use crate::market::symbol::Name;
 use crate::market::tick::{DayTicker, Direction, Level, Record, Taker, Trade};
+use crate::market::trading::bar::Bar;
 use crate::venue::json::Json;
 use crate::venue::upbit::rest::orderbook::{Steps, grouped};
 use crate::venue::upbit::rest::query::Length;

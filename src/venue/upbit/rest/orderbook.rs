@@ -4,7 +4,7 @@
 //! a power of ten that all its prices are multiples of.
 
 use crate::market::decimal::Decimal;
-use crate::market::quotation::BookWindow;
+use crate::market::kept::quotation::BookWindow;
 use crate::market::quotient::rounded;
 use crate::market::symbol::Name;
 use crate::venue::upbit::grouping::{Grouping, merge, supported_levels};

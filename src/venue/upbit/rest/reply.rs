@@ -4,13 +4,13 @@
 //! there, [`Answer::write`] wherever the client is served. All questions for the newest ticker, book, trades or candles
 //! of a market go through the few functions at the end of this file.
 
-use crate::market::bar::Bar;
 use crate::market::civil::{NS_PER_DAY, NS_PER_SECOND};
 use crate::market::decimal::Decimal;
 use crate::market::engine::Engine;
-use crate::market::quotation::{BookWindow, Quotation, Quotations};
+use crate::market::kept::quotation::{BookWindow, Quotation, Quotations};
 use crate::market::symbol::{Name, Symbols, Venue};
 use crate::market::tick::{DayTicker, Trade};
+use crate::market::trading::bar::Bar;
 use crate::venue::upbit::rest::error::RestError;
 use crate::venue::upbit::rest::listing::{ListedMarket, Listing};
 use crate::venue::upbit::rest::query::{Length, Query, TradePage};

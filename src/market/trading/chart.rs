@@ -8,14 +8,14 @@
 //! Cost: for each candle a look at every stretch in it that saw a trade; at most one of a year's 35,136 quarters for a
 //! thousand candles of twelve hours, a week's 10,080 minutes for those of five minutes in a zone of odd minutes.
 
-use crate::market::candle::{kline, span_ahead};
 use crate::market::channel::Interval;
 use crate::market::civil::NS_PER_SECOND;
 use crate::market::decimal::Decimal;
-use crate::market::statistics::Places;
-use crate::market::summary::Bar;
 use crate::market::tick::Kline;
-use crate::market::window::{History, Shelf, UNITS};
+use crate::market::trading::candle::{kline, span_ahead};
+use crate::market::trading::statistics::Places;
+use crate::market::trading::summary::Bar;
+use crate::market::trading::window::{History, Shelf, UNITS};
 
 /// How time is cut into candles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,8 +137,8 @@ impl Chart<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::summary::Execution;
     use crate::market::tick::{Taker, Trade};
+    use crate::market::trading::summary::Execution;
     use proptest::prelude::*;
 
     /// A trade at this second; its price is its id.

@@ -2,7 +2,7 @@
 //!
 //! A trade costs two additions when it comes: to the sums of its second and of its day. On the next whole second those
 //! of seconds go into the candles and into the history of the day, and the streams whose numbers have changed are told:
-//! candles as [`candle`](crate::market::candle) says, windows as follows.
+//! candles as [`candle`] says, windows as follows.
 //!
 //! | stream | holds the trades `T` of | opens |
 //! |---|---|---|
@@ -14,24 +14,35 @@
 //! reached before the first message that lies on it or after it. A window has changed when a trade has come into it or
 //! has left it, a ticker also when the best bid or ask has.
 //!
-//! Upbit's candles are told on whole seconds, too ([`growing`](crate::market::growing)). Its ticker is told with every
-//! trade: the [`day`](crate::market::day), and the volume of the 86,400 whole seconds of which the last is the present
+//! Upbit's candles are told on whole seconds, too ([`growing`]). Its ticker is told with every
+//! trade: the [`day`], and the volume of the 86,400 whole seconds of which the last is the present
 //! one. The sum of those that are over is kept while somebody asks for it, so it is added up once a second.
 //!
 //! Who asks instead of listening is answered at any instant, from the same sums and those of the present second.
 
-use crate::market::candle::Candles;
+pub mod aggregate;
+pub mod bar;
+pub mod candle;
+pub mod chart;
+pub mod day;
+pub mod growing;
+pub mod statistics;
+pub mod summary;
+pub mod trade_ids;
+pub mod window;
+
 use crate::market::channel::{Channel, Unit, Window};
-use crate::market::chart::{Chart, Cut, Stretch};
 use crate::market::civil::NS_PER_SECOND;
-use crate::market::day::{Day, ToldClose};
 use crate::market::decimal::Decimal;
-use crate::market::growing::{Growing, Grown};
-use crate::market::statistics::{Places, Statistics, average_price};
-use crate::market::summary::{Bar, Execution, Summary};
+use crate::market::engine::wire::Wire;
 use crate::market::tick::{AvgPrice, Best, DayTicker, Kind, Kline, Ticker, WindowTicker};
-use crate::market::window::History;
-use crate::market::wire::Wire;
+use crate::market::trading::candle::Candles;
+use crate::market::trading::chart::{Chart, Cut, Stretch};
+use crate::market::trading::day::{Day, ToldClose};
+use crate::market::trading::growing::{Growing, Grown};
+use crate::market::trading::statistics::{Places, Statistics, average_price};
+use crate::market::trading::summary::{Bar, Execution, Summary};
+use crate::market::trading::window::History;
 
 /// The most seconds that are summed before they go into the candles; there are more only where trades come late.
 const FRESH_MAX: usize = 16;

@@ -254,8 +254,8 @@ impl Seam {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::market::book::snapshot::Snapshot;
     use crate::market::decimal::Decimal;
-    use crate::market::snapshot::Snapshot;
     use crate::market::tick::{Taker, Trade};
 
     fn level(price: i64, size: i64) -> Level {

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! The upper row of what trades and books become is Binance's, the lower one Upbit's. A book is made of depth and a
-//! snapshot, or of the windows Upbit tells ([`books`](crate::market::books)); it is as deep as these. Depth every 100 ms
+//! snapshot, or of the windows Upbit tells ([`books`](crate::market::book::books)); it is as deep as these. Depth every 100 ms
 //! cannot be made of depth every second, nor single trades of aggregate ones. A trade whose feed does not say how it
 //! compares with yesterday, or what the best levels were, is passed on with both as far as they are known, unless
 //! nothing is to be derived.
@@ -44,38 +44,45 @@
 //! asked for. What is costly is left until it is asked for: levels are sorted, windows summed up only to be told.
 //!
 //! On a clock message, streams of channels that have snapshots and are newly wanted tell their state once, marked as
-//! [`Tick::restated`] ([`restating`](crate::market::restating)): those that are derived what follows from the feed so
+//! [`Tick::restated`] ([`restating`]): those that are derived what follows from the feed so
 //! far, others the newest native tick. That changes nothing of what is told otherwise.
 //!
 //! # Limits
 //!
 //! A symbol's trades cost at most 15 MiB for its windows after a week and 20 MiB after a year
-//! ([`window`](crate::market::window)), 9 KiB for its candles and its day, 110 KiB for its last aggregate trades, 2 KiB
+//! ([`window`](crate::market::trading::window)), 9 KiB for its candles and its day, 110 KiB for its last aggregate trades, 2 KiB
 //! for ids that have no order; nothing before its first trade. Its changes of a second are bounded by
-//! [`merged_depth::LEVELS_MAX`](crate::market::merged_depth::LEVELS_MAX), its waiting ones as [`Books`] says. Beside the
+//! [`merged_depth::LEVELS_MAX`](crate::market::book::merged_depth::LEVELS_MAX), its waiting ones as [`Books`] says. Beside the
 //! book there are 2 KiB for the window that was told last, where one is wanted, and at most 8 KiB for native ticks that
 //! may be told again. There are at most [`Symbols::COUNT_MAX`](crate::market::symbol::Symbols::COUNT_MAX) symbols.
 //!
 //! Known limitation: windows, days and the first candle hold what the feed has told; of trades before its beginning
 //! nothing is known.
 
+pub mod clock;
+pub mod derivation;
+pub mod instrument;
+pub mod restating;
+pub mod seam;
+pub mod wire;
+
 use std::sync::Arc;
 
 use crate::market::book::Book;
-use crate::market::books::{BookCounts, Books};
+use crate::market::book::books::{BookCounts, Books};
+use crate::market::book::snapshot::Snapshot;
 use crate::market::channel::{Channel, Pace, Stream};
 use crate::market::civil::NS_PER_SECOND;
-use crate::market::clock::{Crossed, MarketClock, is_believable};
-use crate::market::day::{ToldClose, day_of};
 use crate::market::decimal::Decimal;
-use crate::market::derivation::Source;
-pub use crate::market::derivation::{Derive, NATIVE_GRACE_NS};
-use crate::market::instrument::{Instrument, Taken};
+use crate::market::engine::clock::{Crossed, MarketClock, is_believable};
+use crate::market::engine::derivation::Source;
+pub use crate::market::engine::derivation::{Derive, NATIVE_GRACE_NS};
+use crate::market::engine::instrument::{Instrument, Taken};
+use crate::market::engine::wire::{Out, Wire};
 use crate::market::interest::Interest;
-use crate::market::snapshot::Snapshot;
 use crate::market::symbol::SymbolId;
 use crate::market::tick::{Kind, Level, Tick};
-use crate::market::wire::{Out, Wire};
+use crate::market::trading::day::{ToldClose, day_of};
 
 /// What the engine has met so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,7 +94,7 @@ pub struct EngineCounts {
     /// Trades that went into candles and windows, each of an aggregate trade counted. `trades_added` and those of
     /// `trades_repeated` and `trades_refused` are all trades, or all aggregate trades where there are no others.
     pub trades_added: u64,
-    /// Trades, or aggregate trades, that had come before, by their ids ([`trade_ids`](crate::market::trade_ids)).
+    /// Trades, or aggregate trades, that had come before, by their ids ([`trade_ids`](crate::market::trading::trade_ids)).
     pub trades_repeated: u64,
     /// Trades, or aggregate trades, that cannot be summed: a price of zero, a number out of range, a time that is not
     /// believed.

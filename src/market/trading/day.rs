@@ -15,8 +15,8 @@
 use crate::market::civil::NS_PER_DAY;
 use crate::market::decimal::Decimal;
 use crate::market::quotient::quotient;
-use crate::market::summary::{Bar, Execution};
 use crate::market::tick::{DayChange, DayTicker, Direction, Level, MarketState, Record};
+use crate::market::trading::summary::{Bar, Execution};
 
 /// Decimal places of a change as a share of yesterday's close; rounded to the nearest, a half away from zero.
 pub const RATE_PLACES: u8 = 10;

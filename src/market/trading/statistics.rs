@@ -6,8 +6,8 @@
 
 use crate::market::decimal::Decimal;
 use crate::market::quotient::{quotient, rounded};
-use crate::market::summary::{Execution, Summary};
 use crate::market::tick::{Best, Level, MiniTicker, Ticker, WindowTicker};
+use crate::market::trading::summary::{Execution, Summary};
 
 /// Decimal places of a change in per cent.
 pub const PERCENT_PLACES: u8 = 3;

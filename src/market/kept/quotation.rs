@@ -12,15 +12,15 @@
 
 use std::collections::VecDeque;
 
-use crate::market::bar::{Bar, Bars};
 use crate::market::book::Book;
+use crate::market::book::upper_book::UpperBook;
 use crate::market::civil::{NS_PER_DAY, NS_PER_SECOND, day_and_second};
-use crate::market::clock::SKEW_NS_MAX;
 use crate::market::decimal::Decimal;
+use crate::market::engine::clock::SKEW_NS_MAX;
 use crate::market::quotient::quotient;
 use crate::market::symbol::SymbolId;
 use crate::market::tick::{DayChange, DayTicker, Direction, Kind, Level, MarketState, Orderbook, Record, Tick, Trade};
-use crate::market::upper_book::UpperBook;
+use crate::market::trading::bar::{Bar, Bars};
 
 /// Trades kept: twice what one request may ask for.
 pub const TRADES_MAX: usize = 1_000;

@@ -2,22 +2,22 @@
 
 use std::collections::VecDeque;
 
-use crate::market::aggregate::{Aggregation, Group};
 use crate::market::book::Book;
+use crate::market::book::merged_depth::MergedDepth;
+use crate::market::book::upper_book::UpperBook;
 use crate::market::channel::{Channel, Levels, Pace, Unit};
 use crate::market::civil::NS_PER_SECOND;
-use crate::market::day::{self, ToldClose, day_of};
 use crate::market::decimal::Decimal;
-use crate::market::derivation::{Derivation, Derive, Source};
-use crate::market::merged_depth::MergedDepth;
-use crate::market::restating::Restating;
-use crate::market::summary::Execution;
+use crate::market::engine::derivation::{Derivation, Derive, Source};
+use crate::market::engine::restating::Restating;
+use crate::market::engine::wire::{Out, Wire};
 use crate::market::symbol::Make;
 use crate::market::tick::{AggTrade, Best, BookTicker, Depth, Kind, Level, PartialDepth, Tick, Trade};
-use crate::market::trade_ids::TradeIds;
+use crate::market::trading::aggregate::{Aggregation, Group};
+use crate::market::trading::day::{self, ToldClose, day_of};
+use crate::market::trading::summary::Execution;
+use crate::market::trading::trade_ids::TradeIds;
 use crate::market::trading::{Late, Trading};
-use crate::market::upper_book::UpperBook;
-use crate::market::wire::{Out, Wire};
 
 /// Aggregate trades kept for those who ask, the most one request may ask for. Some 110 bytes each.
 pub const AGGREGATES_MAX: usize = 1_000;

@@ -24,10 +24,10 @@
 use crate::market::channel::{Channel, Interval, Zone};
 use crate::market::civil::{Date, NS_PER_SECOND};
 use crate::market::decimal::Decimal;
-use crate::market::statistics::Places;
-use crate::market::summary::Bar;
+use crate::market::engine::wire::Wire;
 use crate::market::tick::{Kind, Kline};
-use crate::market::wire::Wire;
+use crate::market::trading::statistics::Places;
+use crate::market::trading::summary::Bar;
 
 /// How many different series of candles a symbol has.
 pub const SERIES: usize = 22;

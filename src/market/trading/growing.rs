@@ -1,6 +1,6 @@
 //! Candles as they grow: Upbit's, in nine units, from what was traded second by second.
 //!
-//! Another thing than the [`candle`](crate::market::candle)s of Binance: a candle exists from its first trade on, it has
+//! Another thing than the [`candle`](crate::market::trading::candle)s of Binance: a candle exists from its first trade on, it has
 //! no end, and where nothing is traded nothing is told. Of each unit the newest one is told on a whole second, where it
 //! has changed since the last, and once at most.
 //!
@@ -19,9 +19,9 @@
 
 use crate::market::channel::{Channel, Unit};
 use crate::market::civil::NS_PER_SECOND;
-use crate::market::summary::Summary;
+use crate::market::engine::wire::Wire;
 use crate::market::tick::{Candle, Kind};
-use crate::market::wire::Wire;
+use crate::market::trading::summary::Summary;
 
 /// A candle and when it was last traded in, in nanoseconds.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@
 //! in between.
 
 use crate::market::channel::Channel;
-use crate::market::derivation::SNAPSHOT_CHANNELS;
+use crate::market::engine::derivation::SNAPSHOT_CHANNELS;
 use crate::market::tick::{Kind, Level, Tick};
 
 /// The newest native tick of a channel.

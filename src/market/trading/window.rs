@@ -23,7 +23,7 @@
 use std::collections::VecDeque;
 
 use crate::market::decimal::Decimal;
-use crate::market::summary::Bar;
+use crate::market::trading::summary::Bar;
 
 /// A day, and the minute by which a window that opens on a whole minute may be longer.
 pub const SECONDS_KEPT: i64 = 86_400 + 60;
@@ -165,7 +165,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::summary::Summary;
+    use crate::market::trading::summary::Summary;
     use proptest::prelude::*;
 
     fn bar(second: i64, id: i64, price: i64, size: i64) -> Bar {

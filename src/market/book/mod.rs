@@ -4,6 +4,11 @@
 //! last_id` of the updates merged into it): a change that ends before the book is old and skipped, one that begins
 //! after the book's next update means that something was lost, anything else is applied.
 
+pub mod books;
+pub mod merged_depth;
+pub mod snapshot;
+pub mod upper_book;
+
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 

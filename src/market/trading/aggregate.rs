@@ -8,8 +8,8 @@
 //! Known limitation: two orders of one side that meet one price within one millisecond look like one, and become one
 //! aggregate trade; about one in a thousand in a busy market. Single trades do not say whose they are.
 
-use crate::market::clock::NS_PER_HUNDRED_MS;
 use crate::market::decimal::Decimal;
+use crate::market::engine::clock::NS_PER_HUNDRED_MS;
 use crate::market::tick::{AggTrade, Trade};
 
 /// The age at which a group is complete, in nanoseconds of the market clock.

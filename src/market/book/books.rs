@@ -14,9 +14,9 @@
 
 use std::collections::VecDeque;
 
+use crate::market::book::snapshot::{Change, Snapshot};
 use crate::market::book::{Applied, Book};
 use crate::market::channel::Pace;
-use crate::market::snapshot::{Change, Snapshot};
 use crate::market::symbol::SymbolId;
 use crate::market::tick::{Depth, Level};
 
