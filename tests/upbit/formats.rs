@@ -82,7 +82,7 @@ fn upbit_item_37_the_format_of_a_later_request_is_that_of_all_streams() {
 #[test]
 fn upbit_item_37_a_new_subscription_brings_its_format() {
     let server = Server::start(&["--speed", "10x"]);
-    let mut client = open(&server, &format!(r#"[{{"ticket":"a"}},{{"type":"trade","codes":["KRW-ETH"]}}]"#));
+    let mut client = open(&server, r#"[{"ticket":"a"},{"type":"trade","codes":["KRW-ETH"]}]"#);
     client.next().expect("an answer");
     for format in ["SIMPLE", "JSON_LIST", "SIMPLE_LIST", "DEFAULT"] {
         client.say(&format!(r#"[{{"ticket":"a"}},{TYPES},{{"format":"{format}"}}]"#));
