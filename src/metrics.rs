@@ -1,7 +1,8 @@
 //! Counters and gauges, one sentence each.
 //!
-//! Every limit has a counter here, and every counter one writer: the ingest thread its own set, each core its own. They
-//! are plain relaxed atomics on cache lines of their own, so counting costs what an addition costs.
+//! Every limit has a counter here, and every counter one writer: the ingest thread its own set, each core its own, and
+//! so the thread that looks after the certificate. They are plain relaxed atomics on cache lines of their own, so
+//! counting costs what an addition costs.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -82,7 +83,7 @@ counts! {
         frames_rendered,
         /// Frames due to sessions: delivered + conflated + dropped, and what is still in backlogs.
         frames_routed,
-        /// Frames of which the kernel took the last byte.
+        /// Frames of which the kernel took the last byte; over TLS, up to a record of 16 KiB before it did.
         frames_delivered,
         /// Frames left out because a newer one of their stream followed, for sessions that were behind.
         frames_conflated,
@@ -108,6 +109,32 @@ counts! {
         connections,
         /// Requests answered by HTTP without an upgrade.
         http_requests,
+        /// TLS handshakes completed, resumed ones included.
+        tls_handshakes,
+        /// TLS handshakes that took up an earlier session.
+        tls_resumed,
+        /// Connections to the TLS address given up because the handshake took too long.
+        tls_timeouts,
+        /// Connections to the TLS address that spoke HTTP without TLS, and were told so.
+        tls_plain_http,
+        /// TLS handshakes refused because the client wanted protocols other than HTTP/1.1 (ALPN).
+        tls_no_protocol,
+        /// TLS handshakes refused because client and server have no version or cipher in common.
+        tls_incompatible,
+        /// TLS handshakes that the client ended because it does not trust the certificate.
+        tls_distrusted,
+        /// TLS handshakes that failed for another reason; the client went away, most likely.
+        tls_failed,
+    }
+}
+
+counts! {
+    /// What the thread counts that looks after the certificate.
+    CertificateCounts {
+        /// Times a new certificate was taken into use.
+        reloads,
+        /// Times a new certificate could not be used and the old one was kept.
+        reloads_failed,
     }
 }
 
@@ -122,6 +149,8 @@ pub struct Metrics {
     pub messages_rejected: [Count; Rejected::LABELS.len()],
     /// The newest receive time published, nanoseconds since the epoch; 0 before the first.
     pub ts_recv: AtomicI64,
+    /// Of the TLS certificate; zeros without TLS.
+    pub certificate: CertificateCounts,
     /// Of each core.
     pub cores: Vec<CachePadded<CoreCounts>>,
 }
@@ -134,11 +163,12 @@ impl Metrics {
             lines_damaged: Default::default(),
             messages_rejected: Default::default(),
             ts_recv: AtomicI64::new(0),
+            certificate: CertificateCounts::default(),
             cores: (0..cores).map(|_| CachePadded::default()).collect(),
         }
     }
 
-    /// Everything as a JSON object: `ingest`, `lines_damaged`, `messages_rejected` and the list `cores`.
+    /// Everything as a JSON object: `ingest`, `lines_damaged`, `messages_rejected`, `certificate` and the list `cores`.
     pub fn to_json(&self) -> serde_json::Value {
         let object = |list: Vec<(&str, &str, u64)>| -> serde_json::Map<String, serde_json::Value> {
             list.into_iter().map(|(name, _, value)| (name.to_owned(), value.into())).collect()
@@ -151,6 +181,7 @@ impl Metrics {
             "ingest": object(self.ingest.list()),
             "lines_damaged": labelled(&Damage::LABELS, &self.lines_damaged),
             "messages_rejected": labelled(&Rejected::LABELS, &self.messages_rejected),
+            "certificate": object(self.certificate.list()),
             "cores": self.cores.iter().map(|core| object(core.list())).collect::<Vec<_>>(),
         })
     }

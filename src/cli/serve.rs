@@ -6,9 +6,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::{Config, RawConfig};
+use crate::config::{Config, IdentitySource, RawConfig};
 use crate::market::symbol::Venue;
 use crate::server::Server;
 use crate::venue::grammar::Grammar;
@@ -47,18 +47,32 @@ async fn until_over(config: Config) -> anyhow::Result<()> {
     // Whoever sees the greeting may send a signal, so both are listened for before anything is said.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    // Without a certificate to reload, hanging up ends it as it ends other programs.
+    let has_files = config.tls.as_ref().is_some_and(|tls| matches!(tls.identity, IdentitySource::Files { .. }));
+    let mut hang_up = has_files.then(|| signal(SignalKind::hangup())).transpose()?;
     let mut server = Server::start(config.clone())?;
     let mut stdout = std::io::stdout().lock();
     // Whoever started it may not want to read; that is no reason not to serve.
     let _ = stdout.write_all(greeting(&config, &server).as_bytes()).and_then(|()| stdout.flush());
     drop(stdout);
-    tokio::select! {
-        ended = server.ended() => return Ok(ended?),
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+    loop {
+        tokio::select! {
+            ended = server.ended() => return Ok(ended?),
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            () = hung_up(&mut hang_up) => server.reload_certificate(),
+        }
     }
     server.stop();
     Ok(server.ended().await?)
+}
+
+/// Waits for the signal, for ever where it is not listened for.
+async fn hung_up(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
 }
 
 fn start_log(filter: &str) -> anyhow::Result<()> {
@@ -78,6 +92,12 @@ fn greeting(config: &Config, server: &Server) -> String {
     let how = format!(" at {}{}", config.plan.speed, if config.plan.repeat { ", in a loop" } else { "" });
     text.push_str(&how);
     let _ = write!(text, "\n\n  listening  ws://{address}  http://{address}\n");
+    if let Some(address) = server.tls_address() {
+        let _ = writeln!(text, "             wss://{address}  https://{address}");
+    }
+    if let Some((fingerprint, _)) = server.self_signed() {
+        let _ = writeln!(text, "  certificate of its own, SHA-256\n             {fingerprint}");
+    }
     for venue in Venue::ALL {
         let Grammar { title, socket, .. } = venue.grammar();
         let kinds = if socket.is_some() { "types" } else { "streams" };
@@ -105,6 +125,10 @@ fn greeting(config: &Config, server: &Server) -> String {
         }
     }
     let _ = writeln!(text, "  curl http://{address}/status");
+    if let (Some((_, path)), Some(tls)) = (server.self_signed(), server.tls_address()) {
+        let _ = writeln!(text, "  curl -o tapecast.pem http://{address}{path}");
+        let _ = writeln!(text, "  curl --cacert tapecast.pem https://localhost:{}/status", tls.port());
+    }
     let _ = writeln!(text, "  open http://{address}/ in a browser\n");
     text
 }

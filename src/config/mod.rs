@@ -5,6 +5,7 @@
 
 pub mod binance;
 pub mod raw;
+pub mod tls;
 pub mod upbit;
 pub mod value;
 
@@ -12,6 +13,7 @@ use std::net::SocketAddr;
 
 use crate::config::binance::BinanceConfig;
 pub use crate::config::raw::RawConfig;
+pub use crate::config::tls::{IdentitySource, TlsConfig};
 use crate::config::upbit::UpbitConfig;
 pub use crate::config::value::ConfigError;
 use crate::config::value::{address, millis, value, within};
@@ -30,6 +32,8 @@ pub struct Config {
     pub sources: Vec<Source>,
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where TLS is spoken, and as whom; `None` for nowhere.
+    pub tls: Option<TlsConfig>,
     /// How the tapes are played.
     pub plan: Plan,
     /// Which streams are derived.
@@ -81,6 +85,7 @@ impl RawConfig {
         Ok(Config {
             sources,
             listen: address("--listen", self.listen.as_deref().unwrap_or("127.0.0.1:9400"))?,
+            tls: self.tls.check()?,
             plan: Plan {
                 speed,
                 repeat,

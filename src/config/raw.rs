@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::config::binance::RawBinance;
+use crate::config::tls::RawTls;
 use crate::config::upbit::RawUpbit;
 use crate::config::value::{ConfigError, duration, parse_duration};
 
@@ -81,6 +82,10 @@ pub struct RawConfig {
     #[command(flatten)]
     #[serde(default)]
     pub upbit: RawUpbit,
+    /// Over TLS; a table of its own in the file.
+    #[command(flatten)]
+    #[serde(default)]
+    pub tls: RawTls,
     /// What to log: error, warn, info, debug, trace, or a filter such as `tapecast::server=debug`. [default: warn]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
@@ -117,6 +122,7 @@ impl RawConfig {
                 feed: if self.feed.is_empty() { other.feed } else { self.feed },
                 binance: self.binance.or(other.binance),
                 upbit: self.upbit.or(other.upbit),
+                tls: self.tls.or(other.tls),
                 $($field: self.$field.or(other.$field),)*
             } };
         }

@@ -7,34 +7,61 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::task::{Poll, ready};
 
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 
 use crate::fanout::{OutletId, Sink};
+use crate::server::tls::TlsSocket;
 use crate::session::Session;
 
 /// A client's socket, shared by the task that reads it and the writer.
 #[derive(Clone, Debug)]
-pub(crate) struct Socket(Rc<TcpStream>);
+pub(crate) enum Socket {
+    Plain(Rc<TcpStream>),
+    Tls(Rc<TlsSocket>),
+}
 
 impl Socket {
-    /// Takes over a connection.
-    pub(crate) fn new(stream: TcpStream) -> Socket {
-        Socket(Rc::new(stream))
+    /// Takes a connection out of HTTP's hands, with what the client sent behind its request; `None` for one that is
+    /// none of ours.
+    pub(crate) fn take(upgraded: Upgraded) -> Option<(Socket, Bytes)> {
+        match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => Some((Socket::Plain(Rc::new(parts.io.into_inner())), parts.read_buf)),
+            Err(upgraded) => {
+                let parts = upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>().ok()?;
+                Some((Socket::Tls(Rc::new(TlsSocket::new(parts.io.into_inner()))), parts.read_buf))
+            }
+        }
+    }
+
+    /// The system's socket.
+    fn stream(&self) -> &TcpStream {
+        match self {
+            Socket::Plain(stream) => stream,
+            Socket::Tls(socket) => socket.stream(),
+        }
     }
 
     /// Waits until it can be written to; false if it has failed.
     pub(crate) async fn writable(&self) -> bool {
-        self.0.writable().await.is_ok()
+        self.stream().writable().await.is_ok()
     }
 
     /// Waits until something has come, and reads as much of it as `buffer` holds; 0 at the end of the connection.
     /// `buffer` is only used when there is something to read, so many connections may share it.
     pub(crate) async fn read(&self, buffer: &RefCell<Box<[u8]>>) -> io::Result<usize> {
+        let stream = match self {
+            Socket::Plain(stream) => stream,
+            Socket::Tls(socket) => return poll_fn(|cx| socket.poll_read(cx, buffer)).await,
+        };
         poll_fn(|cx| {
             loop {
                 // Unlike `readable` this lets others run after many reads that did not have to wait.
-                ready!(self.0.poll_read_ready(cx))?;
-                match self.0.try_read(&mut buffer.borrow_mut()) {
+                ready!(stream.poll_read_ready(cx))?;
+                match stream.try_read(&mut buffer.borrow_mut()) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     read => return Poll::Ready(read),
                 }
@@ -45,28 +72,46 @@ impl Socket {
 
     /// Tells the client that nothing more will come.
     pub(crate) fn finish(&self) {
-        // An error means that the connection has already ended.
-        let _ = socket2::SockRef::from(&*self.0).shutdown(std::net::Shutdown::Write);
+        match self {
+            Socket::Plain(stream) => {
+                // An error means that the connection has already ended.
+                let _ = socket2::SockRef::from(&**stream).shutdown(std::net::Shutdown::Write);
+            }
+            Socket::Tls(socket) => socket.finish(),
+        }
     }
 
     /// Whether both are the same connection.
     pub(crate) fn is_same(&self, other: &Socket) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        match (self, other) {
+            (Socket::Plain(one), Socket::Plain(two)) => Rc::ptr_eq(one, two),
+            (Socket::Tls(one), Socket::Tls(two)) => Rc::ptr_eq(one, two),
+            _ => false,
+        }
     }
 }
 
 impl Sink for Socket {
     fn try_send(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.try_write(bytes)
+        match self {
+            Socket::Plain(stream) => stream.try_write(bytes),
+            Socket::Tls(socket) => socket.try_send(bytes),
+        }
     }
 
     fn try_send_vectored(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.try_write_vectored(slices)
+        match self {
+            Socket::Plain(stream) => stream.try_write_vectored(slices),
+            Socket::Tls(socket) => socket.try_send_vectored(slices),
+        }
     }
 
     fn abort(&self) {
         // The reading task sees the end and clears up. An error means that it has already ended.
-        let _ = socket2::SockRef::from(&*self.0).shutdown(std::net::Shutdown::Both);
+        match self {
+            Socket::Plain(stream) => drop(socket2::SockRef::from(&**stream).shutdown(std::net::Shutdown::Both)),
+            Socket::Tls(socket) => socket.abort(),
+        }
     }
 }
 

@@ -12,14 +12,13 @@ use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS, UPGRADE,
 };
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
 use rustc_hash::FxHashSet;
 use serde_json::json;
-use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 
 use crate::market::symbol::Venue;
 use crate::protocol::deflate;
+use crate::server::client::Socket;
 use crate::server::core::Core;
 use crate::server::read::{Connection, run_session};
 use crate::server::rest;
@@ -32,6 +31,9 @@ use crate::venue::binance::address::Address;
 use crate::venue::upbit;
 
 const PAGE: &str = include_str!("page.html");
+
+/// Where a certificate of the server's own making is had.
+pub(crate) const CERTIFICATE: &str = "/certificate.pem";
 
 /// Answers one request.
 pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: IpAddr) -> Response<Full<Bytes>> {
@@ -90,13 +92,16 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
     }
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     match path {
-        "/" | "/status" if !is_read => {
+        "/" | "/status" | CERTIFICATE if !is_read => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET is answered here\n");
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             response
         }
         "/" => text(StatusCode::OK, "text/html; charset=utf-8", PAGE),
         "/status" => text(StatusCode::OK, "application/json", status(core).to_string()),
+        CERTIFICATE if let Some(certificate) = core.shared.tls.as_ref().and_then(|tls| tls.self_signed()) => {
+            text(StatusCode::OK, "application/x-pem-file", certificate.to_owned())
+        }
         _ => text(
             StatusCode::NOT_FOUND,
             "text/plain; charset=utf-8",
@@ -175,9 +180,8 @@ fn upgrade(
     let core = Rc::clone(core);
     spawn_local(async move {
         let Ok(websocket) = upgraded.await else { return };
-        let Ok(parts) = websocket.into_inner().into_inner().downcast::<TokioIo<TcpStream>>() else { return };
-        let (stream, leftover) = (parts.io.into_inner(), parts.read_buf);
-        let connection = Connection { stream, leftover, session, peer, deflates: deflate.is_some() };
+        let Some((socket, leftover)) = Socket::take(websocket.into_inner().into_inner()) else { return };
+        let connection = Connection { socket, leftover, session, peer, deflates: deflate.is_some() };
         run_session(core, connection).await;
     });
     response.map(|_| Full::default())

@@ -16,11 +16,12 @@ mod http;
 mod listener;
 mod read;
 mod rest;
+pub mod tls;
 mod upbit_gate;
 mod weights;
 mod writer;
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
@@ -41,6 +42,7 @@ use crate::metrics::Metrics;
 use crate::ring;
 use crate::server::attempts::{AttemptLimits, Attempts};
 use crate::server::rest::upbit::Allowances;
+use crate::server::tls::{IdentityError, Reloader, Tls};
 use crate::server::upbit_gate::UpbitGate;
 use crate::server::weights::Weights;
 use crate::venue::binance::rest::catalog::{Catalog, CatalogError};
@@ -58,6 +60,9 @@ pub enum StartError {
     /// The file of symbols cannot be used.
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// Certificate or key cannot be used.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {
@@ -99,11 +104,20 @@ pub(crate) struct Shared {
     pub(crate) catalog: Option<Catalog>,
     pub(crate) allowances: Allowances,
     pub(crate) listing: Listing,
+    pub(crate) tls: Option<Arc<Tls>>,
+}
+
+/// Where a core accepts connections.
+pub(crate) struct Listeners {
+    pub(crate) plain: TcpListener,
+    pub(crate) tls: Option<TcpListener>,
 }
 
 /// A server that runs.
 pub struct Server {
     address: SocketAddr,
+    tls_address: Option<SocketAddr>,
+    reloader: Option<Reloader>,
     shared: Arc<Shared>,
     bells: Vec<Arc<Bell>>,
     threads: Vec<JoinHandle<()>>,
@@ -158,9 +172,12 @@ impl Server {
         let preview = Preview::of(&config.sources)?;
         let feed = Merge::open(&config.sources)?;
         let names: Vec<String> = config.sources.iter().map(|source| source.name()).collect();
-        let listen = config.listen;
-        let (address, listeners) =
-            listener::bind(listen, config.writers).map_err(|source| StartError::Listen { address: listen, source })?;
+        let bind = |address: SocketAddr| {
+            listener::bind(address, config.writers).map_err(|source| StartError::Listen { address, source })
+        };
+        let tls = config.tls.as_ref().map(|tls| Tls::new(tls.identity.clone()).map(Arc::new)).transpose()?;
+        let (address, listeners) = bind(config.listen)?;
+        let (tls_address, tls_listeners) = config.tls.as_ref().map(|tls| bind(tls.listen)).transpose()?.unzip();
         let metrics = Arc::new(Metrics::new(config.writers));
         let (control, questions) = Control::new();
         let control = Arc::new(control);
@@ -178,20 +195,27 @@ impl Server {
                 window: ATTEMPTS_WINDOW,
             }),
             upbit: UpbitGate::new(config.upbit.handshakes, config.upbit.origin_interval),
+            tls,
             config,
         });
+        let reloader = match &shared.tls {
+            Some(tls) => Reloader::start(Arc::clone(tls), Arc::clone(&metrics)).map_err(StartError::Thread)?,
+            None => None,
+        };
+        let mut tls_listeners = tls_listeners.into_iter().flatten();
         let engine = Engine::new(shared.config.derive);
         let (send_ended, ended) = mpsc::unbounded_channel();
         let mut builder = ring::Builder::new(shared.config.ring).expect("the configuration was checked");
         let (mut bells, mut threads) = (Vec::new(), Vec::new());
-        for (index, listener) in listeners.into_iter().enumerate() {
+        for (index, plain) in listeners.into_iter().enumerate() {
+            let listeners = Listeners { plain, tls: tls_listeners.next() };
             let bell = Arc::new(Bell::default());
             let reader = builder.reader(Waker::from(Arc::clone(&bell)));
             let (shared, for_core, farewell) =
                 (Arc::clone(&shared), Arc::clone(&bell), Farewell(send_ended.clone(), None));
             let interest = engine.interest();
             let thread = thread::Builder::new().name(format!("writer {index}")).spawn(move || {
-                writer::run(index, shared, interest, listener, reader, for_core);
+                writer::run(index, shared, interest, listeners, reader, for_core);
                 farewell.say(Ended::Well);
             });
             threads.push(thread.map_err(StartError::Thread)?);
@@ -203,12 +227,30 @@ impl Server {
             farewell.say(ingest.run().map_or_else(Ended::Feed, |()| Ended::Well));
         });
         threads.push(thread.map_err(StartError::Thread)?);
-        Ok(Server { address, shared, bells, threads, ended })
+        Ok(Server { address, tls_address, reloader, shared, bells, threads, ended })
     }
 
     /// Where it listens, with the port that was picked.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where it listens for TLS, with the port that was picked; `None` without TLS.
+    pub fn tls_address(&self) -> Option<SocketAddr> {
+        self.tls_address
+    }
+
+    /// The certificate that it made for itself: its SHA-256 in hexadecimal, and where it is had by HTTP. `None` where
+    /// it made none.
+    pub fn self_signed(&self) -> Option<(String, &'static str)> {
+        let tls = self.shared.tls.as_ref().filter(|tls| tls.self_signed().is_some())?;
+        Some((tls.fingerprint(), http::CERTIFICATE))
+    }
+
+    /// Reads the files with certificate and key again, soon; nothing without them. If they cannot be used, that is
+    /// logged and the old ones stay. Connections that exist are left alone.
+    pub fn reload_certificate(&self) {
+        self.reloader.iter().for_each(Reloader::reload);
     }
 
     /// What its feed holds, as far as the beginning tells.
@@ -245,6 +287,7 @@ impl Server {
             self.stop();
             return Err(error);
         }
+        self.reloader = None;
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }

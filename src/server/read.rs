@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
 use tokio::task::{spawn_local, yield_now};
 
 use crate::fanout::writer::CLOSE_GRACE_MS;
@@ -18,7 +17,7 @@ use crate::session::{Effects, Incoming, Session};
 
 /// A connection that speaks WebSocket from now on.
 pub(crate) struct Connection {
-    pub(crate) stream: TcpStream,
+    pub(crate) socket: Socket,
     /// What the client sent behind its request.
     pub(crate) leftover: Bytes,
     pub(crate) session: Session,
@@ -29,11 +28,10 @@ pub(crate) struct Connection {
 
 /// Runs a session on an upgraded connection.
 pub(crate) async fn run_session(core: Rc<Core>, connection: Connection) {
-    let Connection { stream, leftover, session, peer, deflates } = connection;
+    let Connection { socket, leftover, session, peer, deflates } = connection;
     if core.is_stopping.get() {
         return;
     }
-    let socket = Socket::new(stream);
     let id = core.fanout.borrow_mut().open(socket.clone());
     let client = Rc::new(Client {
         id,

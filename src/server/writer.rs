@@ -1,6 +1,5 @@
 //! The writer thread of a core: its loop, and what is done at its end.
 
-use std::net::TcpListener;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use crate::protocol::websocket::Close;
 use crate::ring::Reader;
 use crate::server::accept::accept;
 use crate::server::core::Core;
-use crate::server::{Bell, Shared};
+use crate::server::{Bell, Listeners, Shared};
 use crate::session::Effects;
 
 /// Most ticks read before the sessions are flushed and sockets are read.
@@ -42,7 +41,7 @@ pub(crate) fn run(
     index: usize,
     shared: Arc<Shared>,
     interest: Arc<Interest>,
-    listener: TcpListener,
+    listeners: Listeners,
     reader: Reader<Tick, Level>,
     bell: Arc<Bell>,
 ) {
@@ -58,7 +57,10 @@ pub(crate) fn run(
     let core = Rc::new(Core::new(index, shared, interest));
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, async {
-        spawn_local(accept(Rc::clone(&core), listener));
+        spawn_local(accept(Rc::clone(&core), listeners.plain, None));
+        if let Some(listener) = listeners.tls {
+            spawn_local(accept(Rc::clone(&core), listener, core.shared.tls.clone()));
+        }
         spawn_local(look_after(Rc::clone(&core)));
         write(&core, reader, &bell).await;
         finish(&core).await;
