@@ -14,6 +14,8 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
+    /// Where it speaks TLS, if it does.
+    pub tls_address: Option<SocketAddr>,
 }
 
 impl Server {
@@ -32,9 +34,15 @@ impl Server {
             .map_while(Result::ok)
             .find_map(|line| Some(line.split_once("ws://")?.1.split_whitespace().next()?.to_owned()))
             .expect("the server says where it listens");
+        // With TLS the next line says where.
+        let tls_address = flags.iter().any(|flag| flag.starts_with("--tls-")).then(|| {
+            let line = lines.next().expect("a line").expect("UTF-8");
+            let (_, rest) = line.split_once("wss://").expect("the server says where it speaks TLS");
+            rest.split_whitespace().next().and_then(|text| text.parse().ok()).expect("an address")
+        });
         // Somebody must read what else it prints.
         std::thread::spawn(move || lines.for_each(drop));
-        Server { child, address: address.parse().expect("an address") }
+        Server { child, address: address.parse().expect("an address"), tls_address }
     }
 
     pub fn signal(&self, name: &str) {
@@ -118,7 +126,7 @@ impl Drop for Server {
     }
 }
 
-fn connect(address: SocketAddr) -> TcpStream {
+pub fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("the server listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
     stream
@@ -157,8 +165,8 @@ impl Frame {
 }
 
 /// A WebSocket client that does only what it is told: no pongs, no answers to close frames.
-pub struct Client {
-    reader: BufReader<TcpStream>,
+pub struct Client<S = TcpStream> {
+    reader: BufReader<S>,
     /// The head of the answer to the handshake.
     pub head: String,
 }
@@ -175,7 +183,13 @@ impl Client {
 
     /// The same with more headers, each with its line's end.
     pub fn try_open_with(address: SocketAddr, target: &str, headers: &str) -> Result<Client, String> {
-        let mut stream = connect(address);
+        Client::on(connect(address), target, headers)
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    /// The same on a stream that is there.
+    pub fn on(mut stream: S, target: &str, headers: &str) -> Result<Client<S>, String> {
         write!(
             stream,
             "GET {target} HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -223,6 +237,11 @@ impl Client {
         frame.extend_from_slice(&mask);
         frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
         self.send_bytes(&frame);
+    }
+
+    /// What it speaks through.
+    pub fn stream(&mut self) -> &mut S {
+        self.reader.get_mut()
     }
 
     /// Bytes as they are, frame or not.
