@@ -183,3 +183,109 @@ impl Write for Direct<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::pki_types::ServerName;
+    use rustls::pki_types::pem::PemObject;
+    use tokio::io::AsyncReadExt;
+    use tokio_rustls::{TlsAcceptor, TlsConnector, client};
+
+    use super::*;
+    use crate::config::IdentitySource;
+    use crate::server::tls::Tls;
+
+    /// Both ends of a connection whose buffers in the kernel are small.
+    async fn ends() -> (TlsSocket, client::TlsStream<TcpStream>) {
+        let tls = Tls::new(IdentitySource::SelfSigned).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        let pem = tls.self_signed().unwrap().as_bytes();
+        roots.add(rustls::pki_types::CertificateDer::from_pem_slice(pem).unwrap()).unwrap();
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+        let config = config.with_safe_default_protocol_versions().unwrap();
+        let config = config.with_root_certificates(roots).with_no_client_auth();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        socket2::SockRef::from(&listener).set_recv_buffer_size(32 << 10).unwrap();
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(32 << 10).unwrap();
+        let (near, far) = tokio::join!(listener.accept(), socket.connect(listener.local_addr().unwrap()));
+        let (near, far) = (near.unwrap().0, far.unwrap());
+        socket2::SockRef::from(&near).set_send_buffer_size(8 << 10).unwrap();
+        let (acceptor, connector) = (TlsAcceptor::from(tls.config()), TlsConnector::from(Arc::new(config)));
+        let name = ServerName::try_from("localhost").unwrap();
+        let (near, far) = tokio::join!(acceptor.accept(near), connector.connect(name, far));
+        (TlsSocket::new(near.unwrap()), far.unwrap())
+    }
+
+    fn is_full(result: &io::Result<usize>) -> bool {
+        result.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    #[tokio::test]
+    async fn what_is_reported_as_taken_is_what_the_kernel_has() {
+        let (socket, mut peer) = ends().await;
+        let bytes: Vec<u8> = (0..1_000_000_u32).map(|n| (n * 7 % 251) as u8).collect();
+        let expected = bytes.clone();
+        let reader = tokio::spawn(async move {
+            let mut received = Vec::new();
+            peer.read_to_end(&mut received).await.unwrap();
+            received
+        });
+        let (mut sent, mut full, mut ahead) = (0, 0, 0);
+        for n in 1.. {
+            // Pieces of all sizes, from less than a record to several, alone and in two places.
+            let end = bytes.len().min(sent + 2 + n * 7_919 % 50_000);
+            let middle = sent + (end - sent) / 2;
+            while sent < end {
+                let result = match n % 2 {
+                    0 => socket.try_send(&bytes[sent..end]),
+                    _ => {
+                        let middle = middle.max(sent);
+                        let slices = [&bytes[sent..middle], &bytes[middle..end]].map(IoSlice::new);
+                        socket.try_send_vectored(&slices)
+                    }
+                };
+                assert!(socket.connection.borrow().wants_write() || !socket.is_ahead.get());
+                if is_full(&result) {
+                    full += 1;
+                    socket.stream().writable().await.unwrap();
+                } else {
+                    sent += result.unwrap();
+                    ahead += u32::from(socket.is_ahead.get());
+                }
+            }
+            assert!(!socket.connection.borrow().wants_write(), "all was reported as taken, and the kernel lacks some");
+            if sent == bytes.len() {
+                break;
+            }
+        }
+        socket.finish();
+        assert!(reader.await.unwrap() == expected);
+        assert!(full > 0 && ahead > 0, "the socket was never full: {full}, {ahead}");
+    }
+
+    #[tokio::test]
+    async fn the_end_waits_for_what_is_still_encrypted() {
+        let (socket, mut peer) = ends().await;
+        let bytes = vec![1; 1 << 20];
+        let mut sent = 0;
+        while let Ok(more) = socket.try_send(&bytes) {
+            sent += more;
+        }
+        assert!(socket.connection.borrow().wants_write());
+        let unreported = usize::from(socket.is_ahead.get());
+        socket.finish();
+        assert!(socket.is_finishing.get());
+        let buffer = RefCell::new(vec![0; 100].into_boxed_slice());
+        let mut received = Vec::new();
+        let reading = std::future::poll_fn(|cx| socket.poll_read(cx, &buffer));
+        let (end, _) = tokio::join!(reading, async {
+            peer.read_to_end(&mut received).await.unwrap();
+            tokio::io::AsyncWriteExt::shutdown(&mut peer).await.unwrap();
+        });
+        assert_eq!(end.unwrap(), 0);
+        assert!(received.len() >= sent + unreported && received.len() < sent + unreported + RECORD_BYTES);
+    }
+}
