@@ -143,8 +143,80 @@ fn chromium_shows_the_page_and_finds_a_server_that_comes_back() {
     script.line("RESTART", |line| line == "RESTART");
     server.program.signal("INT");
     server.program.pass();
-    let _again = Server::start_on(server.address.trim_start_matches("ws://"));
+    let _again = Server::start_with(&["--listen", server.address.trim_start_matches("ws://")]);
     script.pass();
+}
+
+#[test]
+fn chromium_shows_the_page_over_tls() {
+    let Some(node) = node_with("playwright-core") else { return };
+    let browsers = ["chromium", "chromium-browser", "google-chrome"].into_iter();
+    let Some(browser) = installed("chromium", browsers.filter_map(on_path).next()) else { return };
+    let mut server = Server::start_with(&SELF_SIGNED);
+    let address = server.secure_address();
+    let mut command = script(&node, "page.mjs");
+    let mut script = Program::start(command.arg(&address).arg(browser));
+    script.line("RESTART", |line| line == "RESTART");
+    server.program.signal("INT");
+    server.program.pass();
+    let listen = address.trim_start_matches("wss://");
+    let _again = Server::start_with(&["--listen", "127.0.0.1:0", "--tls-self-signed", "--tls-listen", listen]);
+    script.pass();
+}
+
+#[test]
+fn ws_loses_nothing_while_the_certificate_changes() {
+    let Some(node) = node_with("ws") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (cert, key, ca) = (path("server.pem"), path("server.key"), path("ca.pem"));
+    // Each of its own name: of two certificates of one name OpenSSL only tries the first.
+    let pairs = ["one", "two"].map(|name| {
+        let (key, mut params) = (rcgen::KeyPair::generate().unwrap(), rcgen::CertificateParams::default());
+        params.subject_alt_names.push(rcgen::SanType::IpAddress("127.0.0.1".parse().unwrap()));
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    });
+    std::fs::write(&ca, pairs.each_ref().map(|(cert, _)| cert.as_str()).concat()).unwrap();
+    let give = |(cert_pem, key_pem): &(String, String)| {
+        std::fs::write(&cert, cert_pem).unwrap();
+        std::fs::write(&key, key_pem).unwrap();
+    };
+    give(&pairs[0]);
+    let files = ["--tls-cert", &cert, "--tls-key", &key, "--tls-listen", "127.0.0.1:0"];
+    let server = Server::start_with(&[&["--listen", "127.0.0.1:0", "--attempts-max", "0"], &files[..]].concat());
+    let mut command = script(&node, "secure.mjs");
+    let mut script = Program::start(command.arg(server.secure_address()).arg(&ca));
+    script.line("READY", |line| line == "READY");
+    give(&pairs[1]);
+    server.program.signal("HUP");
+    script.pass();
+}
+
+#[test]
+fn curl_trusts_the_certificate_as_the_greeting_says() {
+    let Some(_) = installed("curl", on_path("curl")) else { return };
+    let server = Server::start_with(&SELF_SIGNED);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(".curlrc"), "silent\nfail\nmax-time = 20\n").unwrap();
+    let run = |command: &str| {
+        let mut shell = Command::new("sh");
+        let shell = shell.args(["-c", command]).current_dir(&folder).env("CURL_HOME", folder.path());
+        let output = shell.output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let mut hints = server.greeting.iter().map(|line| line.trim());
+    let fetch = hints.find(|line| line.starts_with("curl -o ")).expect("how to get the certificate");
+    let ask = hints.next().filter(|line| line.starts_with("curl --cacert ")).expect("how to use it");
+    assert_eq!(run(fetch).0, Some(0));
+    for (version, command) in [("1.3", format!("{ask} --tlsv1.3")), ("1.2", format!("{ask} --tls-max 1.2"))] {
+        let (code, text) = run(&command);
+        assert_eq!(code, Some(0), "{version}");
+        let status: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(status["name"], "tapecast");
+    }
+    let untrusted = ask.replace("--cacert tapecast.pem ", "");
+    assert_eq!(run(&untrusted).0, Some(60), "without the certificate curl does not trust the server");
 }
 
 /// The longest that anything here is waited for. Scripts have a shorter one, and say what they were at.
@@ -199,19 +271,28 @@ struct Server {
     address: String,
 }
 
+/// Flags of a server that speaks TLS too, on ports of its own.
+const SELF_SIGNED: [&str; 5] = ["--listen", "127.0.0.1:0", "--tls-self-signed", "--tls-listen", "127.0.0.1:0"];
+
 impl Server {
     fn start() -> Server {
-        Server::start_on("127.0.0.1:0")
+        Server::start_with(&["--listen", "127.0.0.1:0"])
     }
 
-    fn start_on(listen: &str) -> Server {
+    fn start_with(flags: &[&str]) -> Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tapecast"));
-        let mut program = Program::start(command.args(["serve", "--listen", listen]));
+        let mut program = Program::start(command.arg("serve").args(flags));
         program.line("the end of the greeting", |line| line.contains("in a browser"));
         let greeting = std::mem::take(&mut program.lines_seen);
         let mut words = greeting.iter().flat_map(|line| line.split_whitespace());
         let address = words.find(|word| word.starts_with("ws://")).expect("the greeting has the address").to_owned();
         Server { program, greeting, address }
+    }
+
+    /// `wss://ip:port`.
+    fn secure_address(&self) -> String {
+        let mut words = self.greeting.iter().flat_map(|line| line.split_whitespace());
+        words.find(|word| word.starts_with("wss://")).expect("the greeting has the address of TLS").to_owned()
     }
 
     fn run(&self, mut command: Command) -> Program {

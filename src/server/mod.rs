@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  Server::start ─┬─ thread "ingest"    feed → decode → market → ring
+//!                 ├─ thread "certificate"  reads the files of TLS again, where there are some
 //!                 ├─ thread "writer 0"  ring → fanout → sockets; its own listener, runtime and sessions
 //!                 └─ thread "writer 1"  …
 //! ```

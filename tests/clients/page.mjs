@@ -1,10 +1,10 @@
-// The server's own page in Chromium. Prints RESTART when the server may be stopped and started again.
+// The server's own page in Chromium, with TLS where the address is wss://. Prints RESTART when the server may be stopped and started again.
 
 import assert from 'node:assert/strict'
 import { chromium } from 'playwright-core'
 import { server, step } from './client.mjs'
 
-const address = server.replace('ws:', 'http:')
+const address = server.replace(/^ws/, 'http')
 const NARROW = { width: 400, height: 800 }
 
 const browser = await chromium.launch({
@@ -19,7 +19,7 @@ const browser = await chromium.launch({
     '--disable-sync',
   ],
 })
-const page = await browser.newPage()
+const page = await browser.newPage({ ignoreHTTPSErrors: address.startsWith('https:') })
 page.setDefaultTimeout(0) // the script has a deadline of its own
 const complaints = []
 process.on('exit', code => code === 0 || console.error('what the page complained of:', complaints))
