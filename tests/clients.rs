@@ -32,6 +32,12 @@ fn ws_inflates_what_others_get_as_it_is() {
 }
 
 #[test]
+fn socketio_item_68_socket_io_client_speaks_over_every_transport() {
+    let Some(node) = node_with("socket.io-client") else { return };
+    Server::start().pass(script(&node, "socketio.mjs"));
+}
+
+#[test]
 fn websockets_for_python_inflates_what_others_get_as_it_is() {
     let Some(python) = python_with("websockets") else { return };
     Server::start().pass(script(&python, "deflate.py"));

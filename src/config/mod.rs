@@ -5,6 +5,7 @@
 
 pub mod binance;
 pub mod raw;
+pub mod socketio;
 pub mod tls;
 pub mod upbit;
 pub mod value;
@@ -13,6 +14,7 @@ use std::net::SocketAddr;
 
 use crate::config::binance::BinanceConfig;
 pub use crate::config::raw::RawConfig;
+use crate::config::socketio::SocketIoConfig;
 pub use crate::config::tls::{IdentitySource, TlsConfig};
 use crate::config::upbit::UpbitConfig;
 pub use crate::config::value::ConfigError;
@@ -58,6 +60,8 @@ pub struct Config {
     pub binance: BinanceConfig,
     /// For clients of Upbit.
     pub upbit: UpbitConfig,
+    /// For clients of Socket.IO.
+    pub socketio: SocketIoConfig,
 }
 
 impl RawConfig {
@@ -82,6 +86,7 @@ impl RawConfig {
         within("--message-bytes-max", message_bytes_max, 65_536..=1 << 28)?;
         let connections_max = self.connections_max.unwrap_or(100_000);
         within("--connections-max", connections_max, 1..=10_000_000)?;
+        let upbit = self.upbit.check()?;
         Ok(Config {
             sources,
             listen: address("--listen", self.listen.as_deref().unwrap_or("127.0.0.1:9400"))?,
@@ -106,7 +111,8 @@ impl RawConfig {
             connections_max,
             message_bytes_max,
             binance: self.binance.check(),
-            upbit: self.upbit.check()?,
+            socketio: self.socketio.check(upbit.limits.edition)?,
+            upbit,
         })
     }
 }

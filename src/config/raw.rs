@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::config::binance::RawBinance;
+use crate::config::socketio::RawSocketIo;
 use crate::config::tls::RawTls;
 use crate::config::upbit::RawUpbit;
 use crate::config::value::{ConfigError, duration, parse_duration};
@@ -74,6 +75,9 @@ pub struct RawConfig {
     /// derives also what the tape carries, `never` derives nothing. [default: auto]
     #[arg(long, value_name = "WHICH")]
     pub derive: Option<String>,
+    /// What to log: error, warn, info, debug, trace, or a filter such as `tapecast::server=debug`. [default: warn]
+    #[arg(long, value_name = "FILTER")]
+    pub log: Option<String>,
     /// For clients of Binance; a table of its own in the file.
     #[command(flatten)]
     #[serde(default)]
@@ -86,9 +90,10 @@ pub struct RawConfig {
     #[command(flatten)]
     #[serde(default)]
     pub tls: RawTls,
-    /// What to log: error, warn, info, debug, trace, or a filter such as `tapecast::server=debug`. [default: warn]
-    #[arg(long, value_name = "FILTER")]
-    pub log: Option<String>,
+    /// For clients of Socket.IO; a table of its own in the file.
+    #[command(flatten)]
+    #[serde(default)]
+    pub socketio: RawSocketIo,
 }
 
 impl RawConfig {
@@ -123,6 +128,7 @@ impl RawConfig {
                 binance: self.binance.or(other.binance),
                 upbit: self.upbit.or(other.upbit),
                 tls: self.tls.or(other.tls),
+                socketio: self.socketio.or(other.socketio),
                 $($field: self.$field.or(other.$field),)*
             } };
         }

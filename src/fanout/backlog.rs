@@ -34,6 +34,12 @@ pub struct Mark {
 impl Mark {
     /// Never replaced.
     pub const KEPT: u32 = u32::MAX;
+    /// Set in the numbers of frames that are replaced as soon as there is a newer one, however little waits.
+    pub const VOLATILE: u32 = 1 << 31;
+
+    fn is_volatile(self) -> bool {
+        self.replaces & Mark::VOLATILE != 0 && self.replaces != Mark::KEPT
+    }
 }
 
 /// Frames in one piece of memory.
@@ -43,6 +49,8 @@ pub struct Batch {
     pub bytes: Vec<u8>,
     /// One for each frame, in order.
     pub marks: Vec<Mark>,
+    /// Whether any of them may be volatile.
+    has_volatile: bool,
 }
 
 impl Batch {
@@ -50,7 +58,9 @@ impl Batch {
     #[inline]
     pub fn push(&mut self, frame: &[u8], replaces: u32) {
         self.bytes.extend_from_slice(frame);
-        self.marks.push(Mark { end: self.bytes.len() as u32, replaces });
+        let mark = Mark { end: self.bytes.len() as u32, replaces };
+        self.has_volatile |= mark.is_volatile();
+        self.marks.push(mark);
     }
 
     /// How many frames end in the first `offset` bytes.
@@ -88,6 +98,7 @@ pub struct Backlog {
     segments: VecDeque<Segment>,
     bytes: usize,
     conflated_to: usize,
+    has_volatile: bool,
 }
 
 impl Backlog {
@@ -111,7 +122,34 @@ impl Backlog {
     pub fn push(&mut self, batch: &Rc<Batch>, start: usize) {
         let end = batch.bytes.len();
         self.bytes += end - start;
+        self.has_volatile |= batch.has_volatile;
         self.segments.push_back(Segment { batch: Rc::clone(batch), start: start as u32, end: end as u32 });
+    }
+
+    /// Adds a batch before everything else but the rest of a frame that was sent in part.
+    pub fn push_ahead(&mut self, batch: &Rc<Batch>) {
+        let mut place = 0;
+        if let Some(head) = self.segments.front_mut() {
+            let frame = head.batch.frames_before(head.start);
+            if head.batch.begin(frame) < head.start {
+                let middle = head.batch.marks[frame].end;
+                let partial = Segment { end: middle, ..head.clone() };
+                head.start = middle;
+                if head.start == head.end {
+                    self.segments.pop_front();
+                }
+                self.segments.push_front(partial);
+                place = 1;
+            }
+        }
+        let end = batch.bytes.len();
+        self.bytes += end;
+        self.segments.insert(place, Segment { batch: Rc::clone(batch), start: 0, end: end as u32 });
+    }
+
+    /// Whether it may hold frames that are replaced as soon as there is a newer one.
+    pub fn has_volatile(&self) -> bool {
+        self.has_volatile
     }
 
     /// Gathers what comes next for one write call; returns how many of the slices are filled.
@@ -141,6 +179,7 @@ impl Backlog {
         }
         if self.segments.is_empty() {
             self.conflated_to = 0;
+            self.has_volatile = false;
         }
         frames
     }
@@ -154,6 +193,17 @@ impl Backlog {
     ///
     /// Cost: one pass over the frames kept and left out.
     pub fn conflate(&mut self) -> u64 {
+        let left_out = self.leave_out(|mark| mark.replaces != Mark::KEPT);
+        self.conflated_to = self.bytes;
+        left_out
+    }
+
+    /// The same for those frames only that are replaced however little waits.
+    pub fn conflate_volatile(&mut self) -> u64 {
+        self.leave_out(Mark::is_volatile)
+    }
+
+    fn leave_out(&mut self, may_go: impl Fn(Mark) -> bool) -> u64 {
         let mut newest = FxHashSet::default();
         let mut kept = VecDeque::with_capacity(self.segments.len());
         let mut left_out = 0;
@@ -165,7 +215,7 @@ impl Backlog {
                 let mark = batch.marks[frame];
                 let begin = batch.begin(frame);
                 let is_partial = begin < segment.start;
-                if mark.replaces != Mark::KEPT && !newest.insert(mark.replaces) && !is_partial {
+                if may_go(mark) && !newest.insert(mark.replaces) && !is_partial {
                     left_out += 1;
                     continue;
                 }
@@ -186,7 +236,6 @@ impl Backlog {
         }
         self.segments = kept;
         self.bytes = self.segments.iter().map(|segment| segment.bytes().len()).sum();
-        self.conflated_to = self.bytes;
         left_out
     }
 
@@ -248,6 +297,33 @@ mod tests {
         assert_eq!(rest(&backlog), b"a");
         assert_eq!(backlog.sent(1), 1);
         assert!(backlog.is_empty());
+    }
+
+    #[test]
+    fn volatile_frames_go_however_little_waits_and_others_stay() {
+        let mut backlog = Backlog::default();
+        backlog.push(&batch(&[(b'v', 2, 1 | Mark::VOLATILE), (b's', 2, 2), (b'T', 2, Mark::KEPT)]), 0);
+        assert!(backlog.has_volatile());
+        backlog.push(&batch(&[(b'V', 2, 1 | Mark::VOLATILE), (b'S', 2, 2)]), 0);
+        assert_eq!(backlog.conflate_volatile(), 1);
+        assert_eq!(rest(&backlog), b"ssTTVVSS");
+        assert_eq!(backlog.conflate(), 1);
+        backlog.sent(backlog.bytes());
+        assert!(!backlog.has_volatile());
+    }
+
+    #[test]
+    fn what_goes_ahead_waits_for_the_rest_of_a_frame_only() {
+        let first = batch(&[(b'a', 4, 1), (b'b', 4, 1)]);
+        for (sent, expected) in [(0, &b"ppaaaabbbb"[..]), (3, b"appbbbb"), (4, b"ppbbbb"), (7, b"bpp")] {
+            let mut backlog = Backlog::default();
+            backlog.push(&first, sent);
+            backlog.push_ahead(&batch(&[(b'p', 2, Mark::KEPT)]));
+            assert_eq!(rest(&backlog), expected);
+            assert_eq!(backlog.bytes(), expected.len());
+            let frames = backlog.frames();
+            assert_eq!(backlog.sent(backlog.bytes()), frames);
+        }
     }
 
     proptest! {

@@ -75,6 +75,20 @@ impl<S: Sink> Fanout<S> {
         self.close(id, close);
     }
 
+    /// Sends frames to one session, before everything it is due but the rest of a frame that it has a part of.
+    pub fn send_ahead(&mut self, id: OutletId, batch: Batch) {
+        let outlet = &mut self.outlets[id.index()];
+        if outlet.state != OutletState::Open || batch.marks.is_empty() {
+            return;
+        }
+        if outlet.backlog.is_empty() {
+            return self.deliver(id, batch);
+        }
+        self.metrics.cores[self.core].frames_routed.add(batch.marks.len() as u64);
+        outlet.routed += batch.marks.len() as u64;
+        outlet.backlog.push_ahead(&Rc::new(batch));
+    }
+
     /// Writes from a session's backlog; true if something is left, so that somebody must wait until it can be written
     /// to again.
     pub fn drain(&mut self, id: OutletId) -> bool {
@@ -82,8 +96,13 @@ impl<S: Sink> Fanout<S> {
         if outlet.state == OutletState::Dead {
             return false;
         }
-        let drained = outlet.drain(self.now_ms);
         let counts = &self.metrics.cores[self.core];
+        if outlet.backlog.has_volatile() {
+            let conflated = outlet.backlog.conflate_volatile();
+            outlet.conflated += conflated;
+            counts.frames_conflated.add(conflated);
+        }
+        let drained = outlet.drain(self.now_ms);
         counts.writes.add(drained.writes);
         counts.bytes_written.add(drained.bytes as u64);
         counts.frames_delivered.add(drained.frames);

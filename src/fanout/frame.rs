@@ -3,6 +3,7 @@
 use std::iter::Peekable;
 use std::rc::Rc;
 
+use crate::fanout::room::Room;
 use crate::market::symbol::{Symbol, Venue};
 use crate::market::tick::{Level, Tick};
 use crate::protocol::deflate::{self, Deflater};
@@ -41,6 +42,8 @@ pub enum Form {
         /// Whether frames are compressed for which that pays.
         deflate: bool,
     },
+    /// JSON as a venue's clients get it by default, in an event of Socket.IO, in text frames.
+    SocketIo(Rc<Room>),
 }
 
 impl Form {
@@ -49,6 +52,33 @@ impl Form {
         match self {
             Form::Binance { .. } | Form::BinanceSbe => Venue::Binance,
             Form::Upbit { venue, .. } => *venue,
+            Form::SocketIo(room) => room.venue,
+        }
+    }
+
+    /// Whether a newer frame makes an older one worthless that was not sent yet, whatever is in them.
+    pub fn is_volatile(&self) -> bool {
+        matches!(self, Form::SocketIo(room) if room.is_volatile)
+    }
+
+    /// The times of, and what stands before, an array of many symbols' events; `None` for a form without such arrays.
+    fn around_list(&self) -> Option<(TimeUnit, [&str; 3])> {
+        match self {
+            Form::Binance { unit, wrapper: None } => Some((*unit, ["", "", ""])),
+            Form::Binance { unit, wrapper: Some(name) } => Some((*unit, ["{\"stream\":\"", name, "\",\"data\":"])),
+            Form::SocketIo(room) if room.venue == Venue::Binance => {
+                Some((TimeUnit::Milliseconds, [&room.head, "", ""]))
+            }
+            _ => None,
+        }
+    }
+
+    /// What stands behind it.
+    fn behind_list(&self) -> &str {
+        match self {
+            Form::Binance { wrapper: Some(_), .. } => "}",
+            Form::SocketIo(room) => &room.tail,
+            _ => "",
         }
     }
 }
@@ -153,6 +183,20 @@ impl Frame {
                 }
                 Opcode::Binary
             }
+            Form::SocketIo(room) => {
+                self.buffer.extend_from_slice(room.head.as_bytes());
+                let (merged, out) = (&mut self.merged, &mut self.buffer);
+                let is_written = match &room.venue.grammar().socket {
+                    Some(socket) => (socket.write)(tick, levels, symbol, &room.layout, stream_type, merged, out),
+                    None => binance::json::write_payload(tick, levels, symbol, TimeUnit::Milliseconds, out),
+                };
+                if !is_written {
+                    self.buffer.truncate(HEADER_BYTES_MAX);
+                    return false;
+                }
+                self.buffer.extend_from_slice(room.tail.as_bytes());
+                Opcode::Text
+            }
         };
         self.start = frame_in_place(opcode, &mut self.buffer);
         true
@@ -165,17 +209,13 @@ impl Frame {
         form: &Form,
         ticks: &mut Peekable<impl Iterator<Item = (&'t Tick, &'t Symbol)>>,
     ) -> bool {
-        let Form::Binance { unit, wrapper } = form else { return false };
+        let Some((unit, before)) = form.around_list() else { return false };
         if ticks.peek().is_none() {
             return false;
         }
         self.buffer.clear();
         self.buffer.resize(HEADER_BYTES_MAX, 0);
-        if let Some(name) = wrapper {
-            self.buffer.extend_from_slice(b"{\"stream\":\"");
-            self.buffer.extend_from_slice(name.as_bytes());
-            self.buffer.extend_from_slice(b"\",\"data\":");
-        }
+        before.into_iter().for_each(|text| self.buffer.extend_from_slice(text.as_bytes()));
         let mut before = b'[';
         while self.buffer.len() < LIST_BYTES_MAX
             && let Some((tick, symbol)) = ticks.next()
@@ -186,10 +226,11 @@ impl Frame {
             if symbol.venue != Venue::Binance {
                 translate::translate(Venue::Binance, &mut tick, &mut []);
             }
-            binance::json::write_payload(&tick, &[], name.as_str(), *unit, &mut self.buffer);
+            binance::json::write_payload(&tick, &[], name.as_str(), unit, &mut self.buffer);
             before = b',';
         }
-        self.buffer.extend_from_slice(if wrapper.is_some() { b"]}" } else { b"]" });
+        self.buffer.push(b']');
+        self.buffer.extend_from_slice(form.behind_list().as_bytes());
         self.start = frame_in_place(Opcode::Text, &mut self.buffer);
         true
     }

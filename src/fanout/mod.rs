@@ -18,6 +18,7 @@ pub mod cohort;
 pub mod frame;
 pub mod id;
 pub mod outlet;
+pub mod room;
 pub mod routes;
 pub mod writer;
 
@@ -25,5 +26,6 @@ pub use backlog::BacklogLimits;
 pub use frame::Form;
 pub use id::OutletId;
 pub use outlet::Sink;
+pub use room::Room;
 pub use routes::Want;
 pub use writer::Fanout;

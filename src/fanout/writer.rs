@@ -148,7 +148,12 @@ impl<S: Sink> Fanout<S> {
         self.metrics.cores[self.core].frames_rendered.add(1);
         // Where frames of all symbols come one by one, a newer one of another symbol replaces nothing.
         let is_one_symbols = matches!(self.routes.scope(id), Scope::Symbol(_));
-        let replaces = if tick.channel.loss() == Loss::Superseded && is_one_symbols { id.0 } else { Mark::KEPT };
+        let replaces = match tick.channel.loss() {
+            _ if !is_one_symbols => Mark::KEPT,
+            _ if form.is_volatile() => id.0 | Mark::VOLATILE,
+            Loss::Superseded => id.0,
+            Loss::Never => Mark::KEPT,
+        };
         for &cohort_id in cohorts {
             append(&mut self.cohorts, &mut self.touched, cohort_id, self.frame.bytes(), replaces);
             self.batch_bytes = self.batch_bytes.max(self.cohorts[cohort_id.index()].batch.bytes.len());
@@ -405,7 +410,7 @@ impl<S: Sink> Fanout<S> {
         }
     }
 
-    fn deliver(&mut self, id: OutletId, batch: Batch) {
+    pub(super) fn deliver(&mut self, id: OutletId, batch: Batch) {
         let outlet = &mut self.outlets[id.index()];
         let frames = batch.marks.len() as u64;
         let counts = &self.metrics.cores[self.core];

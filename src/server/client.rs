@@ -14,14 +14,19 @@ use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use crate::fanout::{OutletId, Sink};
+use crate::server::socketio::mailbox::Mailbox;
 use crate::server::tls::TlsSocket;
 use crate::session::Session;
 
 /// A client's socket, shared by the task that reads it and the writer.
 #[derive(Clone, Debug)]
 pub(crate) enum Socket {
+    /// A connection of its own.
     Plain(Rc<TcpStream>),
+    /// The same with TLS on it.
     Tls(Rc<TlsSocket>),
+    /// Answers to requests, until there is a connection.
+    Mailbox(Rc<Mailbox>),
 }
 
 impl Socket {
@@ -37,25 +42,59 @@ impl Socket {
         }
     }
 
-    /// The system's socket.
-    fn stream(&self) -> &TcpStream {
-        match self {
-            Socket::Plain(stream) => stream,
-            Socket::Tls(socket) => socket.stream(),
+    /// The same for a connection that came to another core, whose reactor it still belongs to; `None` if it has failed.
+    pub(crate) fn take_over(upgraded: Upgraded) -> Option<(Socket, Bytes)> {
+        let adopt = |stream: TcpStream| stream.into_std().and_then(TcpStream::from_std).ok();
+        match upgraded.downcast::<TokioIo<TcpStream>>() {
+            Ok(parts) => Some((Socket::Plain(Rc::new(adopt(parts.io.into_inner())?)), parts.read_buf)),
+            Err(upgraded) => {
+                let parts = upgraded.downcast::<TokioIo<TlsStream<TcpStream>>>().ok()?;
+                let (stream, connection) = parts.io.into_inner().into_inner();
+                let socket = TlsSocket::of(adopt(stream)?, connection);
+                Some((Socket::Tls(Rc::new(socket)), parts.read_buf))
+            }
         }
+    }
+
+    /// The connection, where there is one.
+    fn connection(&self) -> Option<Socket> {
+        match self {
+            Socket::Mailbox(mailbox) => mailbox.connection(),
+            connection => Some(connection.clone()),
+        }
+    }
+
+    /// The system's socket of a connection.
+    fn stream(&self) -> Option<&TcpStream> {
+        match self {
+            Socket::Plain(stream) => Some(stream),
+            Socket::Tls(socket) => Some(socket.stream()),
+            Socket::Mailbox(_) => None,
+        }
+    }
+
+    /// Whether the client is sent something only in answer to its requests.
+    pub(crate) fn is_polled(&self) -> bool {
+        matches!(self, Socket::Mailbox(mailbox) if mailbox.connection().is_none())
     }
 
     /// Waits until it can be written to; false if it has failed.
     pub(crate) async fn writable(&self) -> bool {
-        self.stream().writable().await.is_ok()
+        let connection = self.connection();
+        match connection.as_ref().and_then(Socket::stream) {
+            Some(stream) => stream.writable().await.is_ok(),
+            None => false,
+        }
     }
 
     /// Waits until something has come, and reads as much of it as `buffer` holds; 0 at the end of the connection.
     /// `buffer` is only used when there is something to read, so many connections may share it.
     pub(crate) async fn read(&self, buffer: &RefCell<Box<[u8]>>) -> io::Result<usize> {
-        let stream = match self {
-            Socket::Plain(stream) => stream,
-            Socket::Tls(socket) => return poll_fn(|cx| socket.poll_read(cx, buffer)).await,
+        let connection = self.connection();
+        let stream = match &connection {
+            Some(Socket::Plain(stream)) => stream,
+            Some(Socket::Tls(socket)) => return poll_fn(|cx| socket.poll_read(cx, buffer)).await,
+            Some(Socket::Mailbox(_)) | None => return Ok(0),
         };
         poll_fn(|cx| {
             loop {
@@ -72,12 +111,13 @@ impl Socket {
 
     /// Tells the client that nothing more will come.
     pub(crate) fn finish(&self) {
-        match self {
-            Socket::Plain(stream) => {
+        match self.connection() {
+            Some(Socket::Plain(stream)) => {
                 // An error means that the connection has already ended.
-                let _ = socket2::SockRef::from(&**stream).shutdown(std::net::Shutdown::Write);
+                let _ = socket2::SockRef::from(&*stream).shutdown(std::net::Shutdown::Write);
             }
-            Socket::Tls(socket) => socket.finish(),
+            Some(Socket::Tls(socket)) => socket.finish(),
+            Some(Socket::Mailbox(_)) | None => {}
         }
     }
 
@@ -86,6 +126,7 @@ impl Socket {
         match (self, other) {
             (Socket::Plain(one), Socket::Plain(two)) => Rc::ptr_eq(one, two),
             (Socket::Tls(one), Socket::Tls(two)) => Rc::ptr_eq(one, two),
+            (Socket::Mailbox(one), Socket::Mailbox(two)) => Rc::ptr_eq(one, two),
             _ => false,
         }
     }
@@ -96,6 +137,7 @@ impl Sink for Socket {
         match self {
             Socket::Plain(stream) => stream.try_write(bytes),
             Socket::Tls(socket) => socket.try_send(bytes),
+            Socket::Mailbox(mailbox) => mailbox.try_send(bytes),
         }
     }
 
@@ -103,6 +145,7 @@ impl Sink for Socket {
         match self {
             Socket::Plain(stream) => stream.try_write_vectored(slices),
             Socket::Tls(socket) => socket.try_send_vectored(slices),
+            Socket::Mailbox(mailbox) => mailbox.try_send_vectored(slices),
         }
     }
 
@@ -111,6 +154,7 @@ impl Sink for Socket {
         match self {
             Socket::Plain(stream) => drop(socket2::SockRef::from(&**stream).shutdown(std::net::Shutdown::Both)),
             Socket::Tls(socket) => socket.abort(),
+            Socket::Mailbox(mailbox) => mailbox.abort(),
         }
     }
 }
@@ -119,6 +163,8 @@ impl Sink for Socket {
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) id: OutletId,
+    /// Its place among the core's clients.
+    pub(crate) place: usize,
     pub(crate) peer: IpAddr,
     /// Whether its messages may be compressed.
     pub(crate) deflates: bool,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use slab::Slab;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
@@ -13,8 +13,10 @@ use tokio::task::spawn_local;
 use crate::fanout::{Fanout, OutletId, Want};
 use crate::market::interest::Interest;
 use crate::protocol::deflate::Inflater;
+use crate::protocol::engineio::id::Sid;
 use crate::server::Shared;
 use crate::server::client::{Client, Socket};
+use crate::server::socketio::session::EngineSession;
 use crate::session::{Effects, End};
 
 /// Bytes read from a socket at once: more than a request has, unless it names thousands of streams.
@@ -26,6 +28,8 @@ pub(crate) struct Core {
     pub(crate) shared: Arc<Shared>,
     pub(crate) fanout: RefCell<Fanout<Socket>>,
     pub(crate) clients: RefCell<Slab<Rc<Client>>>,
+    /// Sessions of Socket.IO, which further requests may be meant for.
+    pub(crate) engine: RefCell<FxHashMap<Sid, Rc<EngineSession>>>,
     /// What sockets are read into, one at a time; its bytes are used before anybody waits for anything.
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
     /// For what clients compressed.
@@ -45,6 +49,7 @@ impl Core {
             index,
             fanout: RefCell::new(fanout),
             clients: RefCell::new(Slab::new()),
+            engine: RefCell::default(),
             read_buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
             inflater: RefCell::default(),
             drained: Notify::new(),
@@ -69,6 +74,7 @@ impl Core {
         }
         let mut unknown = effects.snapshots;
         unknown.retain(|want| !fanout.snapshot(want, &mut frames));
+        fanout.send_ahead(client.id, effects.ahead);
         fanout.send(client.id, frames);
         if let Some(wants) = effects.wants {
             let is_first = !wants.is_empty() && !client.has_subscribed.replace(true);
@@ -87,6 +93,8 @@ impl Core {
         unknown.into_iter().for_each(|want| fanout.wait(client.id, false, want));
         match effects.end {
             None => {}
+            // A client that polls may never ask for what would tell it.
+            Some(End::Close(_)) if fanout.outlet(client.id).sink.is_polled() => fanout.abort(client.id),
             Some(End::Close(close)) => fanout.close(client.id, close),
             Some(End::Abort) => fanout.abort(client.id),
         }
@@ -106,7 +114,10 @@ impl Core {
         let mut fanout = self.fanout.borrow_mut();
         while let Some(id) = fanout.next_blocked() {
             let socket = fanout.outlet(id).sink.clone();
-            spawn_local(drain(Rc::clone(self), id, socket));
+            // A request of its own gets what waits for who polls.
+            if !socket.is_polled() {
+                spawn_local(drain(Rc::clone(self), id, socket));
+            }
         }
     }
 
@@ -118,6 +129,21 @@ impl Core {
             let mut effects = Effects::default();
             end(&client, &mut effects);
             self.apply(&client, effects);
+        }
+    }
+}
+
+impl Core {
+    /// Writes what waits for a session whose socket may take it now, and waits for the socket where that is not all.
+    pub(crate) fn drain(self: &Rc<Self>, id: OutletId) {
+        let mut fanout = self.fanout.borrow_mut();
+        fanout.set_now(self.now_ms());
+        let is_left = fanout.drain(id);
+        let socket = fanout.outlet(id).sink.clone();
+        drop(fanout);
+        self.drained.notify_one();
+        if is_left && !socket.is_polled() {
+            spawn_local(drain(Rc::clone(self), id, socket));
         }
     }
 }

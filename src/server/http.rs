@@ -22,6 +22,7 @@ use crate::server::client::Socket;
 use crate::server::core::Core;
 use crate::server::read::{Connection, run_session};
 use crate::server::rest;
+use crate::server::socketio;
 use crate::session::Session;
 use crate::session::api::ApiSession;
 use crate::session::binance::BinanceSession;
@@ -44,6 +45,9 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
     }
     if path.starts_with(upbit::rest::PREFIX) {
         return rest::upbit::respond(core, &request, peer).await;
+    }
+    if let Some(service) = socketio::service_at(core, path) {
+        return socketio::respond(core, service, request, peer).await;
     }
     let asked_at = |venue: &Venue| venue.grammar().socket.as_ref().is_some_and(|socket| socket.path == path);
     if let Some(venue) = Venue::ALL.into_iter().find(asked_at) {

@@ -17,6 +17,7 @@ mod http;
 mod listener;
 mod read;
 mod rest;
+mod socketio;
 pub mod tls;
 mod upbit_gate;
 mod weights;
@@ -43,6 +44,7 @@ use crate::metrics::Metrics;
 use crate::ring;
 use crate::server::attempts::{AttemptLimits, Attempts};
 use crate::server::rest::upbit::Allowances;
+use crate::server::socketio::desk::{Handover, desk};
 use crate::server::tls::{IdentityError, Reloader, Tls};
 use crate::server::upbit_gate::UpbitGate;
 use crate::server::weights::Weights;
@@ -102,6 +104,8 @@ pub(crate) struct Shared {
     /// Handshakes and requests of clients of Upbit.
     pub(crate) upbit: UpbitGate,
     pub(crate) weights: Weights,
+    /// Where requests for each core's sessions of Socket.IO are left.
+    pub(crate) desks: Vec<mpsc::Sender<Handover>>,
     pub(crate) catalog: Option<Catalog>,
     pub(crate) allowances: Allowances,
     pub(crate) listing: Listing,
@@ -182,7 +186,9 @@ impl Server {
         let metrics = Arc::new(Metrics::new(config.writers));
         let (control, questions) = Control::new();
         let control = Arc::new(control);
+        let (desks, attended): (Vec<_>, Vec<_>) = (0..config.writers).map(|_| desk()).unzip();
         let shared = Arc::new(Shared {
+            desks,
             metrics: Arc::clone(&metrics),
             control: Arc::clone(&control),
             feed_name: names.join(" + "),
@@ -208,7 +214,7 @@ impl Server {
         let (send_ended, ended) = mpsc::unbounded_channel();
         let mut builder = ring::Builder::new(shared.config.ring).expect("the configuration was checked");
         let (mut bells, mut threads) = (Vec::new(), Vec::new());
-        for (index, plain) in listeners.into_iter().enumerate() {
+        for (index, (plain, attended)) in listeners.into_iter().zip(attended).enumerate() {
             let listeners = Listeners { plain, tls: tls_listeners.next() };
             let bell = Arc::new(Bell::default());
             let reader = builder.reader(Waker::from(Arc::clone(&bell)));
@@ -216,7 +222,7 @@ impl Server {
                 (Arc::clone(&shared), Arc::clone(&bell), Farewell(send_ended.clone(), None));
             let interest = engine.interest();
             let thread = thread::Builder::new().name(format!("writer {index}")).spawn(move || {
-                writer::run(index, shared, interest, listeners, reader, for_core);
+                writer::run(index, shared, interest, (listeners, attended), reader, for_core);
                 farewell.say(Ended::Well);
             });
             threads.push(thread.map_err(StartError::Thread)?);

@@ -32,28 +32,45 @@ pub(crate) async fn run_session(core: Rc<Core>, connection: Connection) {
     if core.is_stopping.get() {
         return;
     }
-    let id = core.fanout.borrow_mut().open(socket.clone());
+    let client = admit(&core, socket.clone(), session, peer, deflates);
+    let reader = Reader::new(core.shared.config.message_bytes_max);
+    let close = read(&core, &client, &socket, leftover, reader).await;
+    if let Some(close) = close {
+        core.fanout.borrow_mut().give_up(client.id, close);
+    }
+    dismiss(&core, &client);
+    if close.is_some() {
+        see_off(&core, &socket).await;
+    }
+}
+
+/// Gives a session its place, and begins it.
+pub(crate) fn admit(core: &Rc<Core>, socket: Socket, session: Session, peer: IpAddr, deflates: bool) -> Rc<Client> {
+    let id = core.fanout.borrow_mut().open(socket);
+    let mut clients = core.clients.borrow_mut();
+    let entry = clients.vacant_entry();
     let client = Rc::new(Client {
         id,
+        place: entry.key(),
         peer,
         deflates,
         session: RefCell::new(session),
         has_subscribed: Cell::new(false),
         is_gone: Cell::new(false),
     });
-    let place = core.clients.borrow_mut().insert(Rc::clone(&client));
-
+    entry.insert(Rc::clone(&client));
+    drop(clients);
     let mut effects = Effects::default();
     client.session.borrow_mut().begin(core.now_ms(), &mut effects);
     core.apply(&client, effects);
-    let close = read(&core, &client, &socket, leftover).await;
-    if let Some(close) = close {
-        core.fanout.borrow_mut().give_up(id, close);
-    }
+    client
+}
 
+/// Takes a session out of its place.
+pub(crate) fn dismiss(core: &Rc<Core>, client: &Client) {
     client.is_gone.set(true);
-    core.clients.borrow_mut().remove(place);
-    let outlet = core.fanout.borrow_mut().remove(id);
+    core.clients.borrow_mut().remove(client.place);
+    let outlet = core.fanout.borrow_mut().remove(client.id);
     tracing::debug!(
         routed = outlet.routed,
         delivered = outlet.delivered,
@@ -61,15 +78,16 @@ pub(crate) async fn run_session(core: Rc<Core>, connection: Connection) {
         dropped = outlet.dropped,
         "session ended"
     );
-    drop(outlet);
-    if close.is_some() {
-        see_off(&core, &socket).await;
-    }
 }
 
 /// Reads until the connection ends; returns the close frame that is still owed to the client.
-async fn read(core: &Rc<Core>, client: &Rc<Client>, socket: &Socket, leftover: Bytes) -> Option<Close> {
-    let mut reader = Reader::new(core.shared.config.message_bytes_max);
+pub(crate) async fn read(
+    core: &Rc<Core>,
+    client: &Rc<Client>,
+    socket: &Socket,
+    leftover: Bytes,
+    mut reader: Reader,
+) -> Option<Close> {
     let mut take_in = |bytes: &mut [u8]| {
         let mut inflater = client.deflates.then(|| core.inflater.borrow_mut());
         reader.read(bytes, inflater.as_deref_mut(), |message| react(core, client, message))
@@ -97,7 +115,7 @@ async fn read(core: &Rc<Core>, client: &Rc<Client>, socket: &Socket, leftover: B
 }
 
 /// Has the session react to a message.
-fn react(core: &Rc<Core>, client: &Rc<Client>, message: Message<'_>) {
+pub(crate) fn react(core: &Rc<Core>, client: &Rc<Client>, message: Message<'_>) {
     let incoming = match message {
         Message::Text(text) => Incoming::Text(text),
         Message::Binary(bytes) => Incoming::Binary(bytes),
@@ -114,7 +132,7 @@ fn react(core: &Rc<Core>, client: &Rc<Client>, message: Message<'_>) {
 
 /// Waits until the client has gone as well, for as long as a close may take, and does not look at what it still sends.
 /// Closing a socket with bytes unread resets the connection, and a reset may overtake the close frame.
-async fn see_off(core: &Rc<Core>, socket: &Socket) {
+pub(crate) async fn see_off(core: &Rc<Core>, socket: &Socket) {
     socket.finish();
     let gone = async { while socket.read(&core.read_buffer).await.is_ok_and(|length| length > 0) {} };
     let _ = tokio::time::timeout(Duration::from_millis(CLOSE_GRACE_MS), gone).await;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local, yield_now};
 
 use crate::config::HIGH_WATER_BYTES;
@@ -17,6 +18,7 @@ use crate::protocol::websocket::Close;
 use crate::ring::Reader;
 use crate::server::accept::accept;
 use crate::server::core::Core;
+use crate::server::socketio::desk::{Handover, attend};
 use crate::server::{Bell, Listeners, Shared};
 use crate::session::Effects;
 
@@ -41,7 +43,7 @@ pub(crate) fn run(
     index: usize,
     shared: Arc<Shared>,
     interest: Arc<Interest>,
-    listeners: Listeners,
+    (listeners, attended): (Listeners, mpsc::Receiver<Handover>),
     reader: Reader<Tick, Level>,
     bell: Arc<Bell>,
 ) {
@@ -61,6 +63,7 @@ pub(crate) fn run(
         if let Some(listener) = listeners.tls {
             spawn_local(accept(Rc::clone(&core), listener, core.shared.tls.clone()));
         }
+        spawn_local(attend(Rc::clone(&core), attended));
         spawn_local(look_after(Rc::clone(&core)));
         write(&core, reader, &bell).await;
         finish(&core).await;
@@ -141,7 +144,7 @@ async fn look_after(core: Rc<Core>) {
             let mut effects = Effects::default();
             let routed = core.fanout.borrow().outlet(client.id).routed;
             client.session.borrow_mut().on_time(now_ms, routed, &mut effects);
-            if effects.end.is_some() || !effects.frames.marks.is_empty() {
+            if effects.end.is_some() || !effects.frames.marks.is_empty() || !effects.ahead.marks.is_empty() {
                 core.apply(&client, effects);
             }
         }

@@ -7,6 +7,7 @@ pub mod api;
 pub mod binance;
 pub mod heartbeat;
 pub mod rate;
+pub mod socketio;
 pub mod upbit;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -25,6 +26,8 @@ pub enum Session {
     Api(api::ApiSession),
     /// A client of Upbit's public socket.
     Upbit(upbit::UpbitSession),
+    /// A client of Socket.IO.
+    SocketIo(Box<socketio::SocketIoSession>),
 }
 
 /// A whole message or control frame from a client.
@@ -44,6 +47,8 @@ pub enum Incoming<'a> {
 /// end.
 #[derive(Debug, Default)]
 pub struct Effects {
+    /// Frames to send before all that waits to be sent.
+    pub ahead: Batch,
     /// Frames to send.
     pub frames: Batch,
     /// Payloads of binary messages to send behind those, compressed.
@@ -88,6 +93,7 @@ impl Session {
             Session::Binance(session) => session.begin(now_ms, effects),
             Session::Api(_) => {}
             Session::Upbit(session) => session.begin(now_ms),
+            Session::SocketIo(session) => session.begin(effects),
         }
     }
 
@@ -97,6 +103,7 @@ impl Session {
             Session::Binance(session) => session.on_message(message, now_ms, effects),
             Session::Api(session) => session.on_message(message, now_ms, effects),
             Session::Upbit(session) => session.on_message(message, now_ms, effects),
+            Session::SocketIo(session) => session.on_message(message, now_ms, effects),
         }
     }
 
@@ -106,6 +113,7 @@ impl Session {
             Session::Binance(session) => session.on_time(now_ms, unix_ms(), effects),
             Session::Api(session) => session.on_time(now_ms, unix_ms(), effects),
             Session::Upbit(session) => session.on_time(now_ms, frames_routed, effects),
+            Session::SocketIo(session) => session.on_time(now_ms, effects),
         }
     }
 
@@ -115,6 +123,7 @@ impl Session {
             Session::Binance(session) => session.on_shutdown(unix_ns, effects),
             Session::Api(session) => session.on_shutdown(unix_ns, effects),
             Session::Upbit(_) => effects.close(Close::SERVICE_RESTART),
+            Session::SocketIo(_) => effects.close(Close::GOING_AWAY),
         }
     }
 }

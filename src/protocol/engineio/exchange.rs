@@ -94,6 +94,14 @@ impl Exchange {
         self.is_over = true;
     }
 
+    /// The session goes on over a connection: a GET that is still held is told that this was the last one.
+    pub fn upgrade(&mut self) {
+        self.is_probed = false;
+        if self.is_held && self.body.is_empty() {
+            self.body.push(b'1');
+        }
+    }
+
     /// Whether the session is over.
     pub fn is_over(&self) -> bool {
         self.is_over

@@ -38,7 +38,12 @@ pub(crate) struct TlsSocket {
 impl TlsSocket {
     /// Takes over a connection after its handshake.
     pub(crate) fn new(stream: TlsStream<TcpStream>) -> TlsSocket {
-        let (stream, mut connection) = stream.into_inner();
+        let (stream, connection) = stream.into_inner();
+        Self::of(stream, connection)
+    }
+
+    /// The same for the two apart.
+    pub(crate) fn of(stream: TcpStream, mut connection: ServerConnection) -> TlsSocket {
         connection.set_buffer_limit(Some(RECORD_BYTES));
         let connection = RefCell::new(connection);
         TlsSocket { stream, connection, is_ahead: Cell::new(false), is_finishing: Cell::new(false) }

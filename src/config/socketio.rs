@@ -1,0 +1,177 @@
+//! What holds for clients of Socket.IO.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde::Deserialize;
+
+use crate::config::value::{ConfigError, duration, millis, parse_duration, value, within};
+use crate::protocol::engineio::open::Limits;
+use crate::session::socketio::SocketIoLimits;
+use crate::venue::upbit::Edition;
+
+/// Flags and members of the file. What is absent has its default, which is the reference server's.
+#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[command(next_help_heading = "For clients of Socket.IO")]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct RawSocketIo {
+    /// Serve them, on /socket.io/. [default: true]
+    #[arg(id = "socketio", long = "socketio", value_name = "BOOL")]
+    pub enabled: Option<bool>,
+    /// Time from a client's answer to a ping to the next ping. [default: 25s]
+    #[arg(id = "socketio-ping-interval", long = "socketio-ping-interval", value_name = "TIME", value_parser = parse_duration)]
+    #[serde(default, deserialize_with = "duration")]
+    pub ping_interval: Option<Duration>,
+    /// Time within which a ping must be answered. [default: 20s]
+    #[arg(id = "socketio-ping-timeout", long = "socketio-ping-timeout", value_name = "TIME", value_parser = parse_duration)]
+    #[serde(default, deserialize_with = "duration")]
+    pub ping_timeout: Option<Duration>,
+    /// Time a client that polls may take to move to a WebSocket once it has begun to. [default: 10s]
+    #[arg(id = "socketio-upgrade-timeout", long = "socketio-upgrade-timeout", value_name = "TIME", value_parser = parse_duration)]
+    #[serde(default, deserialize_with = "duration")]
+    pub upgrade_timeout: Option<Duration>,
+    /// Time within which a client must have joined a namespace. [default: 45s]
+    #[arg(id = "socketio-connect-timeout", long = "socketio-connect-timeout", value_name = "TIME", value_parser = parse_duration)]
+    #[serde(default, deserialize_with = "duration")]
+    pub connect_timeout: Option<Duration>,
+    /// Largest body or message a client may send. [default: 1000000]
+    #[arg(id = "socketio-payload-max", long = "socketio-payload-max", value_name = "BYTES")]
+    pub payload_max: Option<usize>,
+    /// Streams of one client, in all namespaces together. [default: 1024]
+    #[arg(id = "socketio-streams-max", long = "socketio-streams-max", value_name = "N")]
+    pub streams_max: Option<usize>,
+    /// Origins whose pages browsers let read answers: `*` for all, or give it several times. Without it none but this
+    /// server's own.
+    #[arg(id = "socketio-cors", long = "socketio-cors", value_name = "ORIGIN")]
+    #[serde(default)]
+    pub cors: Vec<String>,
+    /// Whether such pages may send credentials; not with `*`. [default: false]
+    #[arg(id = "socketio-cors-credentials", long = "socketio-cors-credentials", value_name = "BOOL")]
+    pub cors_credentials: Option<bool>,
+    /// Refuse requests of pages of any other origin, which CORS alone does not: a WebSocket asks nobody.
+    /// [default: false]
+    #[arg(id = "socketio-cors-only", long = "socketio-cors-only", value_name = "BOOL")]
+    pub cors_only: Option<bool>,
+    /// Serve what the official suites expect instead of streams: an echo on /engine.io/, events that come back on
+    /// /socket.io/. [default: false]
+    #[arg(id = "socketio-conformance", long = "socketio-conformance", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub conformance: Option<bool>,
+}
+
+/// The same, complete and checked.
+#[derive(Clone, Debug)]
+pub struct SocketIoConfig {
+    /// Whether they are served.
+    pub is_enabled: bool,
+    /// Of each session.
+    pub limits: SocketIoLimits,
+    /// Whose pages may read answers; `None` for no word about it.
+    pub cors: Option<Cors>,
+    /// Whether requests from pages of other origins are refused.
+    pub cors_only: bool,
+    /// Whether what the official suites expect is served instead of streams.
+    pub is_conformance: bool,
+}
+
+/// Whose pages may read answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cors {
+    /// The origins; `None` for any.
+    pub origins: Option<Vec<String>>,
+    /// Whether with credentials.
+    pub credentials: bool,
+}
+
+impl Cors {
+    /// Whether an origin is among them.
+    pub fn allows(&self, origin: &str) -> bool {
+        self.origins.as_ref().is_none_or(|origins| origins.iter().any(|known| known == origin))
+    }
+}
+
+impl RawSocketIo {
+    /// This with what it lacks taken from `other`.
+    pub(super) fn or(self, other: RawSocketIo) -> RawSocketIo {
+        RawSocketIo {
+            enabled: self.enabled.or(other.enabled),
+            ping_interval: self.ping_interval.or(other.ping_interval),
+            ping_timeout: self.ping_timeout.or(other.ping_timeout),
+            upgrade_timeout: self.upgrade_timeout.or(other.upgrade_timeout),
+            connect_timeout: self.connect_timeout.or(other.connect_timeout),
+            payload_max: self.payload_max.or(other.payload_max),
+            streams_max: self.streams_max.or(other.streams_max),
+            cors: if self.cors.is_empty() { other.cors } else { self.cors },
+            cors_credentials: self.cors_credentials.or(other.cors_credentials),
+            cors_only: self.cors_only.or(other.cors_only),
+            conformance: self.conformance.or(other.conformance),
+        }
+    }
+
+    /// Checks everything and fills in what is absent. `edition` is that of other clients.
+    ///
+    /// # Errors
+    /// [`ConfigError::Value`] for the first value that cannot be used.
+    pub(super) fn check(self, edition: Edition) -> Result<SocketIoConfig, ConfigError> {
+        let credentials = self.cors_credentials.unwrap_or(false);
+        let cors_only = self.cors_only.unwrap_or(false);
+        let is_any = self.cors.iter().any(|origin| origin == "*");
+        if is_any && credentials {
+            return Err(value("--socketio-cors-credentials", "browsers refuse it with `*`: name the origins"));
+        }
+        let cors = (!self.cors.is_empty()).then_some(Cors { origins: (!is_any).then_some(self.cors), credentials });
+        if cors_only && cors.is_none() {
+            return Err(value("--socketio-cors-only", "name the origins that are let in with --socketio-cors"));
+        }
+        let engine = Limits {
+            ping_interval_ms: above_zero("--socketio-ping-interval", millis(self.ping_interval, 25))?,
+            ping_timeout_ms: above_zero("--socketio-ping-timeout", millis(self.ping_timeout, 20))?,
+            upgrade_timeout_ms: above_zero("--socketio-upgrade-timeout", millis(self.upgrade_timeout, 10))?,
+            connect_timeout_ms: above_zero("--socketio-connect-timeout", millis(self.connect_timeout, 45))?,
+            payload_bytes_max: self.payload_max.unwrap_or(1_000_000),
+        };
+        within("--socketio-payload-max", engine.payload_bytes_max, 1_000..=1 << 28)?;
+        let streams_max = self.streams_max.unwrap_or(1_024);
+        within("--socketio-streams-max", streams_max, 1..=1 << 20)?;
+        Ok(SocketIoConfig {
+            is_enabled: self.enabled.unwrap_or(true),
+            limits: SocketIoLimits { engine, streams_max, edition },
+            cors,
+            cors_only,
+            is_conformance: self.conformance.unwrap_or(false),
+        })
+    }
+}
+
+fn above_zero(name: &'static str, millis: u64) -> Result<u64, ConfigError> {
+    if millis == 0 { Err(value(name, "0 is no time to wait")) } else { Ok(millis) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(raw: RawSocketIo) -> String {
+        raw.check(Edition::Today).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn defaults_are_the_reference_servers_and_cors_is_off() {
+        let config = RawSocketIo::default().check(Edition::Today).unwrap();
+        let engine = config.limits.engine;
+        assert_eq!(
+            (engine.ping_interval_ms, engine.ping_timeout_ms, engine.payload_bytes_max),
+            (25_000, 20_000, 1_000_000)
+        );
+        assert!(config.is_enabled && config.cors.is_none() && !config.is_conformance);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let (any, raw) = (vec!["*".to_owned()], RawSocketIo::default);
+        assert!(error(RawSocketIo { cors: any, cors_credentials: Some(true), ..raw() }).contains("browsers refuse"));
+        assert!(error(RawSocketIo { cors_only: Some(true), ..raw() }).contains("name the origins"));
+        assert!(
+            error(RawSocketIo { ping_interval: Some(Duration::ZERO), ..raw() }).contains("--socketio-ping-interval")
+        );
+    }
+}

@@ -1,0 +1,39 @@
+//! Rooms: a stream as an event of Socket.IO, in one namespace.
+
+use crate::market::symbol::Venue;
+use crate::protocol::socketio::packet::head;
+use crate::venue::upbit::Layout;
+
+/// What stands around a stream's payloads in one namespace; the same for all who are in the room.
+///
+/// ```text
+///  42/binance,["ticker",{…},"btcusdt@ticker"]
+///  └────── head ───────┘   └───── tail ─────┘
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Room {
+    /// In whose grammar the payloads are.
+    pub venue: Venue,
+    /// How they are written, for venues that have a choice.
+    pub layout: Layout,
+    /// Before the payload.
+    pub head: Box<str>,
+    /// Behind it.
+    pub tail: Box<str>,
+    /// Whether a newer event makes those worthless that the client has not taken yet, of whatever kind they are.
+    pub is_volatile: bool,
+}
+
+impl Room {
+    /// The room of a stream: in whose grammar, what the event is called, and how the client calls the stream.
+    pub fn new(namespace: &str, (venue, layout): (Venue, Layout), event: &str, stream: &str) -> Room {
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        Room {
+            venue,
+            layout,
+            head: format!("{}[{},", head('2', 0, namespace, None), quoted(event)).into(),
+            tail: format!(",{}]", quoted(stream)).into(),
+            is_volatile: false,
+        }
+    }
+}

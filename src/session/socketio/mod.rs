@@ -1,0 +1,246 @@
+//! A client of Socket.IO, whatever its packets travel in.
+//!
+//! The session is told what comes, packet by packet, and says in frames what goes. A namespace is a venue, a room is a
+//! stream. An event that is served, `subscribe` for one, is carried out and answered before the next packet is looked
+//! at, so that a client may rely on their order.
+
+mod mirror;
+mod streams;
+
+use rustc_hash::FxHashMap;
+use serde_json::{Value, json};
+
+use crate::fanout::backlog::Mark;
+use crate::market::symbol::Venue;
+use crate::protocol::engineio::heartbeat::{Beat, Heartbeat};
+use crate::protocol::engineio::id::{Sid, socket_id};
+use crate::protocol::engineio::open::{Limits, Transport, open_packet};
+use crate::protocol::engineio::packet::Packet as Carrier;
+use crate::protocol::socketio::packet::{ack, connected, event, refused};
+use crate::protocol::socketio::{Assembler, Kind, Packet, Violation};
+use crate::protocol::websocket::{Close, Opcode, write_frame};
+use crate::session::socketio::streams::Streams;
+use crate::session::{Effects, Incoming};
+use crate::venue::upbit::Edition;
+
+/// What holds for every session.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketIoLimits {
+    /// Times and sizes, as the client is told them.
+    pub engine: Limits,
+    /// Most streams of one client, in all namespaces together.
+    pub streams_max: usize,
+    /// In which form venues with several write their events.
+    pub edition: Edition,
+}
+
+/// What is served to a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// Streams of market data: a namespace for each venue, and `/` for all of them.
+    Streams,
+    /// What the official suite for Socket.IO expects: `/` and `/custom`, which send back what they get.
+    Mirror,
+    /// What the official suite for Engine.IO expects: messages are sent back as they are, and there are no namespaces.
+    Echo,
+}
+
+/// What a namespace serves.
+#[derive(Debug)]
+enum Namespace {
+    /// Streams of one venue, or of all, whose names then begin with a venue's.
+    Streams(Streams),
+    /// Its own events.
+    Mirror,
+}
+
+/// A client of Socket.IO.
+#[derive(Debug)]
+pub struct SocketIoSession {
+    sid: Sid,
+    transport: Transport,
+    service: Service,
+    limits: SocketIoLimits,
+    heartbeat: Heartbeat,
+    assembler: Assembler,
+    namespaces: FxHashMap<String, Namespace>,
+    /// When a client that has joined nothing is given up; `None` once it has.
+    connect_by_ms: Option<u64>,
+}
+
+impl SocketIoSession {
+    /// A session opened now over this transport.
+    pub fn new(sid: Sid, transport: Transport, service: Service, limits: SocketIoLimits, now_ms: u64) -> Self {
+        let Limits { ping_interval_ms, ping_timeout_ms, connect_timeout_ms, .. } = limits.engine;
+        SocketIoSession {
+            sid,
+            transport,
+            service,
+            limits,
+            heartbeat: Heartbeat::new(ping_interval_ms, ping_timeout_ms, now_ms),
+            assembler: Assembler::default(),
+            namespaces: FxHashMap::default(),
+            connect_by_ms: (service != Service::Echo).then_some(now_ms + connect_timeout_ms),
+        }
+    }
+
+    /// The packet that opens the session, where it is a frame's; one that polls has it in the answer to its request.
+    pub fn begin(&mut self, effects: &mut Effects) {
+        if self.transport == Transport::WebSocket {
+            effects.send(Opcode::Text, self.open_packet().as_bytes());
+        }
+    }
+
+    /// The packet that opens the session.
+    pub fn open_packet(&self) -> String {
+        open_packet(&self.sid, self.transport, &self.limits.engine)
+    }
+
+    /// Something has come from the client. What it may not send ends the session without a word.
+    pub fn on_message(&mut self, message: Incoming<'_>, now_ms: u64, effects: &mut Effects) {
+        let packet = match message {
+            Incoming::Text(text) => match Carrier::parse(text) {
+                Some(packet) => packet,
+                None => return effects.close(Close::INVALID_REQUEST),
+            },
+            Incoming::Binary(bytes) => Carrier::Binary(bytes.into()),
+            Incoming::Ping(payload) => return effects.send(Opcode::Pong, payload),
+            Incoming::Pong(_) => return,
+        };
+        match packet {
+            Carrier::Pong => return self.heartbeat.on_pong(now_ms),
+            _ => self.heartbeat.on_packet(now_ms),
+        }
+        let done = match packet {
+            Carrier::Close => return effects.close(Close::NORMAL),
+            // Pings are the server's.
+            Carrier::Ping(_) => return effects.close(Close::INVALID_REQUEST),
+            Carrier::Open | Carrier::Pong | Carrier::Upgrade | Carrier::Noop => return,
+            Carrier::Text(text) if self.service == Service::Echo => {
+                return effects.send(Opcode::Text, format!("4{text}").as_bytes());
+            }
+            Carrier::Binary(bytes) if self.service == Service::Echo => return effects.send(Opcode::Binary, &bytes),
+            Carrier::Text(text) => self.assembler.on_text(text),
+            Carrier::Binary(bytes) => self.assembler.on_binary(&bytes),
+        }
+        .and_then(|packet| packet.map_or(Ok(()), |packet| self.carry_out(packet, effects)));
+        if let Err(violation) = done {
+            tracing::debug!("Socket.IO session ended: {violation}");
+            effects.close(Close::INVALID_REQUEST);
+        }
+    }
+
+    /// Time has passed.
+    pub fn on_time(&mut self, now_ms: u64, effects: &mut Effects) {
+        match self.heartbeat.on_time(now_ms) {
+            Beat::Nothing => {}
+            Beat::Ping => {
+                let mut frame = Vec::new();
+                write_frame(Opcode::Text, b"2", &mut frame);
+                effects.ahead.push(&frame, Mark::KEPT);
+            }
+            Beat::Lost => effects.close(Close::PONG_TIMEOUT),
+        }
+        if self.connect_by_ms.is_some_and(|by_ms| now_ms >= by_ms) {
+            effects.close(Close::INVALID_REQUEST);
+        }
+    }
+
+    /// When the time is to be told next.
+    pub fn deadline_ms(&self) -> u64 {
+        self.heartbeat.deadline_ms().min(self.connect_by_ms.unwrap_or(u64::MAX))
+    }
+
+    fn carry_out(&mut self, packet: Packet, effects: &mut Effects) -> Result<(), Violation> {
+        let has_joined = self.namespaces.contains_key(&packet.namespace);
+        if has_joined == (packet.kind == Kind::Connect) {
+            return Err(Violation::Order);
+        }
+        match packet.kind {
+            Kind::Connect => self.connect(packet, effects),
+            Kind::Disconnect => {
+                if let Some(Namespace::Streams(streams)) = self.namespaces.remove(&packet.namespace)
+                    && !streams.is_empty()
+                {
+                    effects.wants = Some(self.wants());
+                }
+            }
+            Kind::Event => self.on_event(&packet, effects),
+            // Nothing is asked of clients.
+            Kind::Ack => {}
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self, packet: Packet, effects: &mut Effects) {
+        let path = packet.namespace;
+        let namespace = match self.service {
+            Service::Streams if path == "/" => Namespace::Streams(Streams::of_all(self.limits.edition)),
+            Service::Streams => {
+                let venue = Venue::ALL.into_iter().find(|venue| path.strip_prefix('/') == Some(venue.grammar().name));
+                match venue {
+                    Some(venue) => Namespace::Streams(Streams::of(venue, self.limits.edition)),
+                    None => return say(&refused(&path, "Invalid namespace"), effects),
+                }
+            }
+            Service::Mirror if matches!(&*path, "/" | "/custom") => Namespace::Mirror,
+            Service::Mirror | Service::Echo => return say(&refused(&path, "Invalid namespace"), effects),
+        };
+        say(&connected(&path, &socket_id()), effects);
+        if matches!(namespace, Namespace::Mirror) {
+            say(&event(&path, "auth", &packet.data.unwrap_or_else(|| json!({}))), effects);
+        }
+        self.namespaces.insert(path, namespace);
+        self.connect_by_ms = None;
+    }
+
+    fn on_event(&mut self, packet: &Packet, effects: &mut Effects) {
+        let others = self.streams() - self.namespaces.get(&packet.namespace).map_or(0, Namespace::streams);
+        let room_left = self.limits.streams_max.saturating_sub(others);
+        let answer = match self.namespaces.get_mut(&packet.namespace) {
+            Some(Namespace::Mirror) => return mirror::on_event(packet, effects),
+            Some(Namespace::Streams(streams)) => streams.on_event(packet, room_left, effects),
+            None => return,
+        };
+        let answer = match answer {
+            Ok(answer) => {
+                if answer.has_changed {
+                    effects.wants = Some(self.wants());
+                }
+                answer.value
+            }
+            Err(error) => json!({ "ok": false, "error": error }),
+        };
+        match packet.id {
+            Some(id) => say(&ack(&packet.namespace, id, &json!([answer])), effects),
+            // Nobody waits for an answer, but whoever looks for the reason of a silence finds it.
+            None if answer["ok"] == Value::Bool(false) => say(&event(&packet.namespace, "error", &answer), effects),
+            None => {}
+        }
+    }
+
+    fn streams(&self) -> usize {
+        self.namespaces.values().map(Namespace::streams).sum()
+    }
+
+    fn wants(&self) -> Vec<crate::fanout::Want> {
+        let wants = |namespace: &Namespace| match namespace {
+            Namespace::Streams(streams) => streams.wants(),
+            Namespace::Mirror => Vec::new(),
+        };
+        self.namespaces.values().flat_map(wants).collect()
+    }
+}
+
+impl Namespace {
+    fn streams(&self) -> usize {
+        if let Namespace::Streams(streams) = self { streams.len() } else { 0 }
+    }
+}
+
+fn say(text: &str, effects: &mut Effects) {
+    effects.send(Opcode::Text, text.as_bytes());
+}
+
+#[cfg(test)]
+mod tests;

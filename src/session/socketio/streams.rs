@@ -1,0 +1,180 @@
+//! A namespace that serves streams: `subscribe`, `unsubscribe`, `subscriptions`.
+//!
+//! | event | arguments | answer |
+//! |---|---|---|
+//! | `subscribe` | a name or a list of names; perhaps `{"volatile": true, "snapshot": false}` | `{"ok":true}` |
+//! | `unsubscribe` | a name or a list of names | `{"ok":true}` |
+//! | `subscriptions` | | the list of names |
+//!
+//! What cannot be done is answered with `{"ok":false,"error":"…"}`, and then nothing of it has been done.
+
+use std::rc::Rc;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::fanout::{Form, Room, Want};
+use crate::market::channel::{Channel, Scope};
+use crate::market::symbol::{Name, Venue};
+use crate::protocol::socketio::Packet;
+use crate::session::Effects;
+use crate::venue::binance::{Encoding, stream};
+use crate::venue::upbit::request::UNITS_DEFAULT;
+use crate::venue::upbit::{Edition, Format, Layout};
+
+/// The streams of one namespace.
+#[derive(Debug)]
+pub(super) struct Streams {
+    /// Whose; `None` where each name says it.
+    venue: Option<Venue>,
+    edition: Edition,
+    rooms: Vec<(String, Want)>,
+}
+
+/// What an event has come to.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// What the client is told.
+    pub(super) value: Value,
+    /// Whether it is in other rooms than before.
+    pub(super) has_changed: bool,
+}
+
+/// How streams are subscribed to.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    /// Of what the client has not taken yet only the newest event of each stream is sent.
+    volatile: bool,
+    /// Whether the newest value comes first, where a stream has one; so it does unless the client says no.
+    snapshot: Option<bool>,
+}
+
+/// One name or several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Names {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Streams {
+    /// None yet, of one venue.
+    pub(super) fn of(venue: Venue, edition: Edition) -> Streams {
+        Streams { venue: Some(venue), edition, rooms: Vec::new() }
+    }
+
+    /// None yet; their names begin with a venue's and a colon.
+    pub(super) fn of_all(edition: Edition) -> Streams {
+        Streams { venue: None, edition, rooms: Vec::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rooms.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.rooms.len()
+    }
+
+    pub(super) fn wants(&self) -> Vec<Want> {
+        self.rooms.iter().map(|(_, want)| want.clone()).collect()
+    }
+
+    /// Carries out an event.
+    pub(super) fn on_event(&mut self, packet: &Packet, max: usize, effects: &mut Effects) -> Result<Answer, String> {
+        let Some((event, arguments)) = packet.event() else { return Err("the name of an event is a text".into()) };
+        match event {
+            "subscribe" => self.subscribe(packet, arguments, max, effects),
+            "unsubscribe" => {
+                let gone = names(arguments)?;
+                self.rooms.retain(|(name, _)| !gone.contains(name));
+                Ok(Answer { value: json!({ "ok": true }), has_changed: true })
+            }
+            "subscriptions" => {
+                let value = self.rooms.iter().map(|(name, _)| Value::from(&**name)).collect();
+                Ok(Answer { value, has_changed: false })
+            }
+            other => Err(format!("unknown event `{other}`: there are subscribe, unsubscribe and subscriptions")),
+        }
+    }
+
+    fn subscribe(
+        &mut self,
+        packet: &Packet,
+        arguments: &[Value],
+        max: usize,
+        effects: &mut Effects,
+    ) -> Result<Answer, String> {
+        let options = match arguments.get(1) {
+            None | Some(Value::Null) => Options::default(),
+            Some(options) => Options::deserialize(options).map_err(|error| format!("options: {error}"))?,
+        };
+        let mut added = Vec::new();
+        for name in names(arguments)? {
+            let want = self.want(&packet.namespace, &name, options.volatile)?;
+            let is_known = self.rooms.iter().any(|(_, known)| *known == want);
+            if !is_known && added.iter().all(|(known, _)| *known != name) {
+                added.push((name, want));
+            }
+        }
+        // Another option for a stream that the client already has replaces it.
+        self.rooms.retain(|(name, _)| added.iter().all(|(other, _)| other != name));
+        if self.rooms.len() + added.len() > max {
+            return Err("too many streams".into());
+        }
+        if options.snapshot != Some(false) {
+            let snapshots = added.iter().map(|(_, want)| want).filter(|want| want.channel.has_snapshot());
+            effects.snapshots.extend(snapshots.filter(|want| matches!(want.scope, Scope::Symbol(_))).cloned());
+        }
+        self.rooms.extend(added);
+        Ok(Answer { value: json!({ "ok": true }), has_changed: true })
+    }
+
+    /// What a name leads to.
+    fn want(&self, namespace: &str, name: &str, is_volatile: bool) -> Result<Want, String> {
+        let unknown = || format!("no such stream: `{name}`");
+        let (venue, own_name) = match self.venue {
+            Some(venue) => (venue, name),
+            None => {
+                let (prefix, own_name) = name.split_once(':').ok_or_else(unknown)?;
+                let venue = Venue::ALL.into_iter().find(|venue| venue.grammar().name == prefix);
+                (venue.ok_or_else(unknown)?, own_name)
+            }
+        };
+        let (scope, channel) = parse(venue, own_name).ok_or_else(unknown)?;
+        let layout = Layout { format: Format::Default, units: UNITS_DEFAULT, grouping: None, edition: self.edition };
+        let room = Room { is_volatile, ..Room::new(namespace, (venue, layout), kind(own_name), name) };
+        Ok(Want { scope, channel, form: Form::SocketIo(Rc::new(room)) })
+    }
+}
+
+/// Whose updates and which a name asks for: names of Binance are its own, those of a venue without names of streams are
+/// a code and a type, `KRW-BTC@ticker`.
+fn parse(venue: Venue, name: &str) -> Option<(Scope, Channel)> {
+    match &venue.grammar().socket {
+        None => stream::parse(name, Encoding::Json),
+        Some(socket) => {
+            let (code, kind) = name.split_once('@')?;
+            Some((Scope::Symbol(Name::new(code)?), (socket.channel)(kind)?))
+        }
+    }
+}
+
+/// What the events of a stream are called: `depth` of `btcusdt@depth@100ms`, `kline` of `btcusdt@kline_1m`, `candle` of
+/// `KRW-BTC@candle.1s`, `miniTicker` of `!miniTicker@arr`.
+fn kind(name: &str) -> &str {
+    let kind = match name.strip_prefix('!') {
+        Some(all) => all,
+        None => name.split_once('@').map_or(name, |(_, kind)| kind),
+    };
+    kind.split(['@', '_', '.']).next().unwrap_or(kind)
+}
+
+fn names(arguments: &[Value]) -> Result<Vec<String>, String> {
+    match arguments.first().map(Names::deserialize) {
+        Some(Ok(Names::One(name))) => Ok(vec![name]),
+        Some(Ok(Names::Many(names))) => Ok(names),
+        _ => Err("the first argument is the name of a stream, or a list of them".into()),
+    }
+}
