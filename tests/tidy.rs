@@ -12,7 +12,7 @@ const ORDER: [(&str, &[&str]); 12] = [
     ("feed", &["market", "venue"]),
     ("metrics", &["feed", "venue"]),
     ("ingest", &["feed", "market", "metrics", "ring", "venue"]),
-    ("fanout", &["market", "metrics", "protocol", "venue"]),
+    ("fanout", &["market", "metrics", "protocol", "ring", "venue"]),
     ("session", &["fanout", "market", "protocol", "venue"]),
     ("config", &["fanout", "feed", "ingest", "market", "protocol", "ring", "session", "venue"]),
     ("server", &["config", "fanout", "feed", "ingest", "market", "metrics", "protocol", "ring", "session", "venue"]),

@@ -52,6 +52,11 @@ pub struct RawSocketIo {
     /// [default: false]
     #[arg(id = "socketio-cors-only", long = "socketio-cors-only", value_name = "BOOL")]
     pub cors_only: Option<bool>,
+    /// How long after the end of its connection a client may come back and go on where it was, as far as the ring's
+    /// history reaches; 0s for not at all. Events then end with the number of their tick. [default: 0s]
+    #[arg(id = "socketio-recovery", long = "socketio-recovery", value_name = "TIME", value_parser = parse_duration)]
+    #[serde(default, deserialize_with = "duration")]
+    pub recovery: Option<Duration>,
     /// Serve what the official suites expect instead of streams: an echo on /engine.io/, events that come back on
     /// /socket.io/. [default: false]
     #[arg(id = "socketio-conformance", long = "socketio-conformance", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
@@ -69,6 +74,9 @@ pub struct SocketIoConfig {
     pub cors: Option<Cors>,
     /// Whether requests from pages of other origins are refused.
     pub cors_only: bool,
+    /// How long a client may come back; zero for not at all. Memory: the names of the streams of 16,384 clients at the
+    /// most.
+    pub recovery: Duration,
     /// Whether what the official suites expect is served instead of streams.
     pub is_conformance: bool,
 }
@@ -103,6 +111,7 @@ impl RawSocketIo {
             cors: if self.cors.is_empty() { other.cors } else { self.cors },
             cors_credentials: self.cors_credentials.or(other.cors_credentials),
             cors_only: self.cors_only.or(other.cors_only),
+            recovery: self.recovery.or(other.recovery),
             conformance: self.conformance.or(other.conformance),
         }
     }
@@ -137,6 +146,7 @@ impl RawSocketIo {
             limits: SocketIoLimits { engine, streams_max, edition },
             cors,
             cors_only,
+            recovery: self.recovery.unwrap_or_default(),
             is_conformance: self.conformance.unwrap_or(false),
         })
     }

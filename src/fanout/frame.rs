@@ -74,11 +74,11 @@ impl Form {
     }
 
     /// What stands behind it.
-    fn behind_list(&self) -> &str {
+    fn write_behind_list(&self, position: u64, out: &mut Vec<u8>) {
         match self {
-            Form::Binance { wrapper: Some(_), .. } => "}",
-            Form::SocketIo(room) => &room.tail,
-            _ => "",
+            Form::Binance { wrapper: Some(_), .. } => out.push(b'}'),
+            Form::SocketIo(room) => room.write_tail(position, out),
+            _ => {}
         }
     }
 }
@@ -88,6 +88,8 @@ impl Form {
 pub struct Frame {
     buffer: Vec<u8>,
     start: usize,
+    /// The number of the tick that was read last, for frames that tell it.
+    pub position: u64,
     /// There from the first frame on that is to be compressed.
     deflater: Option<Deflater>,
     deflate_level: deflate::Level,
@@ -194,7 +196,7 @@ impl Frame {
                     self.buffer.truncate(HEADER_BYTES_MAX);
                     return false;
                 }
-                self.buffer.extend_from_slice(room.tail.as_bytes());
+                room.write_tail(self.position, &mut self.buffer);
                 Opcode::Text
             }
         };
@@ -230,7 +232,7 @@ impl Frame {
             before = b',';
         }
         self.buffer.push(b']');
-        self.buffer.extend_from_slice(form.behind_list().as_bytes());
+        form.write_behind_list(self.position, &mut self.buffer);
         self.start = frame_in_place(Opcode::Text, &mut self.buffer);
         true
     }

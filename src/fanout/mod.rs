@@ -18,6 +18,7 @@ pub mod cohort;
 pub mod frame;
 pub mod id;
 pub mod outlet;
+mod replay;
 pub mod room;
 pub mod routes;
 pub mod writer;

@@ -22,6 +22,8 @@ pub struct Room {
     pub tail: Box<str>,
     /// Whether a newer event makes those worthless that the client has not taken yet, of whatever kind they are.
     pub is_volatile: bool,
+    /// Whether events end with the number of their tick, from which a client that comes back goes on.
+    pub has_offset: bool,
 }
 
 impl Room {
@@ -34,6 +36,26 @@ impl Room {
             head: format!("{}[{},", head('2', 0, namespace, None), quoted(event)).into(),
             tail: format!(",{}]", quoted(stream)).into(),
             is_volatile: false,
+            has_offset: false,
+        }
+    }
+
+    /// The same for clients that come back. The last text of an event is what they go on from, so none may end with
+    /// another: volatile ones, which are never sent again, end with null.
+    #[must_use]
+    pub fn recoverable(mut self) -> Room {
+        let tail = self.tail.trim_end_matches(']');
+        self.has_offset = !self.is_volatile;
+        self.tail = if self.has_offset { format!("{tail},\"") } else { format!("{tail},null]") }.into();
+        self
+    }
+
+    /// Appends what stands behind a payload, in an event of the tick with this number.
+    pub fn write_tail(&self, position: u64, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.tail.as_bytes());
+        if self.has_offset {
+            out.extend_from_slice(itoa::Buffer::new().format(position).as_bytes());
+            out.extend_from_slice(b"\"]");
         }
     }
 }

@@ -35,7 +35,7 @@ const BATCH_BYTES_KEPT: usize = 1 << 20;
 
 /// All sessions of a core, as far as they are sent anything.
 pub struct Fanout<S> {
-    symbols: Symbols,
+    pub(super) symbols: Symbols,
     last_values: LastValues,
     routes: Routes,
     /// Newest ticks since the last second, of the channels that somebody wants of all symbols together.
@@ -53,7 +53,7 @@ pub struct Fanout<S> {
     pub(super) behind: Vec<(OutletId, usize)>,
     /// Wants whose first value has come, with its frame as a snapshot for those who wait for it.
     arrived: Vec<(WantId, Vec<u8>)>,
-    frame: Frame,
+    pub(super) frame: Frame,
     pub(super) limits: BacklogLimits,
     batch_bytes: usize,
     turn: usize,

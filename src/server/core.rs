@@ -12,8 +12,10 @@ use tokio::task::spawn_local;
 
 use crate::fanout::{Fanout, OutletId, Want};
 use crate::market::interest::Interest;
+use crate::market::tick::{Level, Tick};
 use crate::protocol::deflate::Inflater;
 use crate::protocol::engineio::id::Sid;
+use crate::ring::Reader;
 use crate::server::Shared;
 use crate::server::client::{Client, Socket};
 use crate::server::socketio::session::EngineSession;
@@ -27,6 +29,7 @@ pub(crate) struct Core {
     pub(crate) index: usize,
     pub(crate) shared: Arc<Shared>,
     pub(crate) fanout: RefCell<Fanout<Socket>>,
+    pub(crate) reader: RefCell<Reader<Tick, Level>>,
     pub(crate) clients: RefCell<Slab<Rc<Client>>>,
     /// Sessions of Socket.IO, which further requests may be meant for.
     pub(crate) engine: RefCell<FxHashMap<Sid, Rc<EngineSession>>>,
@@ -42,12 +45,13 @@ pub(crate) struct Core {
 
 impl Core {
     /// A core without clients.
-    pub(crate) fn new(index: usize, shared: Arc<Shared>, interest: Arc<Interest>) -> Core {
+    pub(crate) fn new(index: usize, shared: Arc<Shared>, interest: Arc<Interest>, reader: Reader<Tick, Level>) -> Core {
         let mut fanout = Fanout::new(shared.config.backlog, interest, Arc::clone(&shared.metrics), index);
         fanout.set_deflate_level(shared.config.upbit.deflate_level);
         Core {
             index,
             fanout: RefCell::new(fanout),
+            reader: RefCell::new(reader),
             clients: RefCell::new(Slab::new()),
             engine: RefCell::default(),
             read_buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
@@ -65,9 +69,14 @@ impl Core {
     }
 
     /// Carries out what a session wants done.
-    pub(crate) fn apply(self: &Rc<Self>, client: &Client, effects: Effects) {
+    pub(crate) fn apply(self: &Rc<Self>, client: &Client, mut effects: Effects) {
         let mut fanout = self.fanout.borrow_mut();
         fanout.set_now(self.now_ms());
+        if let Some(recover) = effects.recover.take() {
+            let reader = self.reader.borrow();
+            let is_restored = fanout.replay(&reader, recover.offset, &recover.wants, &mut effects.frames);
+            client.session.borrow_mut().on_recovery(*recover, is_restored, &mut effects);
+        }
         let mut frames = effects.frames;
         for payload in &effects.deflated {
             fanout.deflate(payload, &mut frames);

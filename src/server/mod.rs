@@ -48,6 +48,7 @@ use crate::server::socketio::desk::{Handover, desk};
 use crate::server::tls::{IdentityError, Reloader, Tls};
 use crate::server::upbit_gate::UpbitGate;
 use crate::server::weights::Weights;
+use crate::session::socketio::recovery::Recoveries;
 use crate::venue::binance::rest::catalog::{Catalog, CatalogError};
 use crate::venue::upbit::rest::listing::Listing;
 
@@ -104,6 +105,8 @@ pub(crate) struct Shared {
     /// Handshakes and requests of clients of Upbit.
     pub(crate) upbit: UpbitGate,
     pub(crate) weights: Weights,
+    /// What clients of Socket.IO had that may come back.
+    pub(crate) recoveries: Arc<Recoveries>,
     /// Where requests for each core's sessions of Socket.IO are left.
     pub(crate) desks: Vec<mpsc::Sender<Handover>>,
     pub(crate) catalog: Option<Catalog>,
@@ -189,6 +192,7 @@ impl Server {
         let (desks, attended): (Vec<_>, Vec<_>) = (0..config.writers).map(|_| desk()).unzip();
         let shared = Arc::new(Shared {
             desks,
+            recoveries: Arc::new(Recoveries::new(config.socketio.recovery)),
             metrics: Arc::clone(&metrics),
             control: Arc::clone(&control),
             feed_name: names.join(" + "),

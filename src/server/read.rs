@@ -69,6 +69,7 @@ pub(crate) fn admit(core: &Rc<Core>, socket: Socket, session: Session, peer: IpA
 /// Takes a session out of its place.
 pub(crate) fn dismiss(core: &Rc<Core>, client: &Client) {
     client.is_gone.set(true);
+    client.session.borrow_mut().on_end();
     core.clients.borrow_mut().remove(client.place);
     let outlet = core.fanout.borrow_mut().remove(client.id);
     tracing::debug!(

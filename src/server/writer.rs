@@ -56,7 +56,7 @@ pub(crate) fn run(
         .enable_all()
         .build()
         .expect("a runtime needs a few file descriptors at the start");
-    let core = Rc::new(Core::new(index, shared, interest));
+    let core = Rc::new(Core::new(index, shared, interest, reader));
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, async {
         spawn_local(accept(Rc::clone(&core), listeners.plain, None));
@@ -65,25 +65,26 @@ pub(crate) fn run(
         }
         spawn_local(attend(Rc::clone(&core), attended));
         spawn_local(look_after(Rc::clone(&core)));
-        write(&core, reader, &bell).await;
+        write(&core, &bell).await;
         finish(&core).await;
     });
 }
 
 /// The writer's loop: read what the ring has, flush, let sockets be read, and again.
-async fn write(core: &Rc<Core>, mut reader: Reader<Tick, Level>, bell: &Bell) {
+async fn write(core: &Rc<Core>, bell: &Bell) {
     let counts = &core.shared.metrics.cores[core.index];
     while !bell.stops.load(Ordering::Acquire) {
-        match turn(core, &mut reader) {
+        match turn(core) {
             Turn::Held => {
                 counts.gate_holds.add(1);
                 let _ = tokio::time::timeout(LOOK_AFTER_EVERY, core.drained.notified()).await;
             }
             Turn::Ended => return after_the_end(core, bell).await,
             Turn::Read(0) => {
-                if reader.park() {
+                let is_parked = core.reader.borrow().park();
+                if is_parked {
                     bell.notify.notified().await;
-                    reader.awake();
+                    core.reader.borrow().awake();
                 }
             }
             Turn::Read(ticks) => {
@@ -95,20 +96,21 @@ async fn write(core: &Rc<Core>, mut reader: Reader<Tick, Level>, bell: &Bell) {
 }
 
 /// One turn: all that the ring has, up to a batch, out to the sockets.
-fn turn(core: &Rc<Core>, reader: &mut Reader<Tick, Level>) -> Turn {
-    let mut fanout = core.fanout.borrow_mut();
+fn turn(core: &Rc<Core>) -> Turn {
+    let (mut fanout, mut reader) = (core.fanout.borrow_mut(), core.reader.borrow_mut());
     fanout.set_now(core.now_ms());
     // Not reading on is what holds the gate: the ring fills, and the tape waits.
     if core.shared.config.plan.speed == Speed::Max && fanout.must_hold(core.shared.config.stall_ms) {
         return Turn::Held;
     }
-    let ticks = reader.poll_while(TURN_TICKS, |_, tick, levels| {
+    let ticks = reader.poll_while(TURN_TICKS, |sequence, tick, levels| {
+        fanout.set_position(sequence);
         fanout.on_tick(tick, levels);
         if fanout.batch_bytes() < HIGH_WATER_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     fanout.flush();
     let is_ended = fanout.is_ended();
-    drop(fanout);
+    drop((fanout, reader));
     core.drain_blocked();
     if is_ended && core.shared.config.exit_at_end { Turn::Ended } else { Turn::Read(ticks) }
 }

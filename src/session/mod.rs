@@ -53,6 +53,8 @@ pub struct Effects {
     pub frames: Batch,
     /// Payloads of binary messages to send behind those, compressed.
     pub deflated: Vec<Vec<u8>>,
+    /// What the client has missed and is to be sent before anything else, if it is still known.
+    pub recover: Option<Box<socketio::recovery::Recover>>,
     /// All that the client wants from now on, if that has changed.
     pub wants: Option<Vec<Want>>,
     /// Streams whose newest value is to be sent before anything else of theirs.
@@ -114,6 +116,20 @@ impl Session {
             Session::Api(session) => session.on_time(now_ms, unix_ms(), effects),
             Session::Upbit(session) => session.on_time(now_ms, frames_routed, effects),
             Session::SocketIo(session) => session.on_time(now_ms, effects),
+        }
+    }
+
+    /// The client is told whether it goes on where it was; what it has missed stands in the effects.
+    pub fn on_recovery(&mut self, recover: socketio::recovery::Recover, is_restored: bool, effects: &mut Effects) {
+        if let Session::SocketIo(session) = self {
+            session.on_recovery(recover, is_restored, effects);
+        }
+    }
+
+    /// The connection has ended.
+    pub fn on_end(&mut self) {
+        if let Session::SocketIo(session) = self {
+            session.on_end();
         }
     }
 

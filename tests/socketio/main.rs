@@ -7,6 +7,7 @@ mod conformance;
 mod cors;
 mod heartbeat;
 mod polling;
+mod recovery;
 mod refusals;
 mod streams;
 mod upgrade;

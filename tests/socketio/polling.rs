@@ -23,8 +23,7 @@ fn socketio_item_15_a_second_get_ends_the_session() {
     let server = Server::start(&["--writers", "2"]);
     let client = Poller::join(&server, "/binance");
     let held = client.begin_get();
-    // Which of two connections is served first is nobody's promise, so the second waits until the first has come.
-    server.wait_for_count("http_requests", server.count("http_requests"));
+    // Which of two connections is served first is nobody's promise.
     let mut second = client.get();
     let mut first = held.reply();
     if first.status == 400 {
@@ -81,9 +80,8 @@ fn socketio_item_20_a_body_too_large_is_refused_and_the_session_goes_on() {
 fn socketio_item_21_a_client_that_leaves_has_its_get_answered_with_nothing() {
     let server = Server::start(&["--writers", "1"]);
     let client = Poller::join(&server, "/binance");
-    let seen = server.count("http_requests");
     let held = client.begin_get();
-    server.wait_for_count("http_requests", seen + 2);
+    // On one core requests are served in the order in which they came.
     client.say("1");
     assert_eq!(held.reply().said(), (200, "6"));
     assert!(client.is_gone());
@@ -93,16 +91,12 @@ fn socketio_item_21_a_client_that_leaves_has_its_get_answered_with_nothing() {
 fn socketio_item_22_a_client_that_drops_its_get_is_gone() {
     let server = Server::start(&["--writers", "2"]);
     let client = Poller::join(&server, "/binance");
-    let sessions = server.count("sessions");
     let held = client.begin_get();
-    while server.count("sessions") == 0 {
-        std::thread::yield_now();
-    }
     drop(held);
     // A GET meanwhile would be a second one, or the only one; a POST of a noop changes nothing.
     let begun = std::time::Instant::now();
     while client.post(b"6").status == 200 {
-        assert!(begun.elapsed() < PATIENCE, "the session outlives its GET; {sessions} before");
+        assert!(begun.elapsed() < PATIENCE, "the session outlives its GET");
         std::thread::yield_now();
     }
     assert!(client.is_gone());

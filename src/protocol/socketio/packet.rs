@@ -163,9 +163,14 @@ pub fn head(kind: char, attachments: usize, namespace: &str, id: Option<u64>) ->
     head
 }
 
-/// The client has joined, under an id of its own for each namespace.
-pub fn connected(namespace: &str, socket_id: &str) -> String {
-    format!("{}{}", head('0', 0, namespace, None), json!({ "sid": socket_id }))
+/// The client has joined, under an id of its own for each namespace; `pid` is the secret by which it may go on there
+/// when it comes back, where that is offered.
+pub fn connected(namespace: &str, socket_id: &str, pid: Option<&str>) -> String {
+    let head = head('0', 0, namespace, None);
+    match pid {
+        Some(pid) => format!(r#"{head}{{"sid":"{socket_id}","pid":"{pid}"}}"#),
+        None => format!(r#"{head}{{"sid":"{socket_id}"}}"#),
+    }
 }
 
 /// The client may not join.
@@ -257,7 +262,7 @@ mod tests {
     #[test]
     fn socketio_item_47_refusals_are_spelled_as_the_reference_does() {
         assert_eq!(refused("/random", "Invalid namespace"), r#"44/random,{"message":"Invalid namespace"}"#);
-        assert_eq!(connected("/", "abc"), r#"40{"sid":"abc"}"#);
+        assert_eq!(connected("/", "abc", None), r#"40{"sid":"abc"}"#);
     }
 
     #[test]

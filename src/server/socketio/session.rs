@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -44,7 +45,13 @@ impl EngineSession {
 pub(crate) fn open_polling(core: &Rc<Core>, service: Service, peer: IpAddr) -> String {
     let sid = Sid::new(core.index);
     let limits = core.shared.config.socketio.limits;
-    let session = SocketIoSession::new(sid.clone(), Transport::Polling, service, limits, core.now_ms());
+    let session = SocketIoSession::new(
+        sid.clone(),
+        Transport::Polling,
+        (service, limits),
+        Arc::clone(&core.shared.recoveries),
+        core.now_ms(),
+    );
     let packet = session.open_packet();
     let mailbox = Rc::new(Mailbox::default());
     let session = Session::SocketIo(Box::new(session));
@@ -75,7 +82,13 @@ pub(crate) async fn run_on_websocket(core: Rc<Core>, service: Service, socket: S
     }
     let sid = Sid::new(core.index);
     let limits = core.shared.config.socketio.limits;
-    let session = SocketIoSession::new(sid.clone(), Transport::WebSocket, service, limits, core.now_ms());
+    let session = SocketIoSession::new(
+        sid.clone(),
+        Transport::WebSocket,
+        (service, limits),
+        Arc::clone(&core.shared.recoveries),
+        core.now_ms(),
+    );
     let client = admit(&core, socket.clone(), Session::SocketIo(Box::new(session)), peer, false);
     let session = EngineSession {
         client: Rc::clone(&client),

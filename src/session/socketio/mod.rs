@@ -5,7 +5,11 @@
 //! at, so that a client may rely on their order.
 
 mod mirror;
+pub mod recovery;
 mod streams;
+
+use std::sync::Arc;
+use std::time::Instant;
 
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
@@ -19,6 +23,7 @@ use crate::protocol::engineio::packet::Packet as Carrier;
 use crate::protocol::socketio::packet::{ack, connected, event, refused};
 use crate::protocol::socketio::{Assembler, Kind, Packet, Violation};
 use crate::protocol::websocket::{Close, Opcode, write_frame};
+use crate::session::socketio::recovery::{Recover, Recoveries, Stored};
 use crate::session::socketio::streams::Streams;
 use crate::session::{Effects, Incoming};
 use crate::venue::upbit::Edition;
@@ -54,6 +59,16 @@ enum Namespace {
     Mirror,
 }
 
+/// A namespace the client has joined.
+#[derive(Debug)]
+struct Joined {
+    /// Its id there.
+    socket_id: String,
+    /// The secret by which it goes on where it was; `None` where that is not offered.
+    pid: Option<String>,
+    serves: Namespace,
+}
+
 /// A client of Socket.IO.
 #[derive(Debug)]
 pub struct SocketIoSession {
@@ -63,14 +78,21 @@ pub struct SocketIoSession {
     limits: SocketIoLimits,
     heartbeat: Heartbeat,
     assembler: Assembler,
-    namespaces: FxHashMap<String, Namespace>,
+    namespaces: FxHashMap<String, Joined>,
+    recoveries: Arc<Recoveries>,
     /// When a client that has joined nothing is given up; `None` once it has.
     connect_by_ms: Option<u64>,
 }
 
 impl SocketIoSession {
     /// A session opened now over this transport.
-    pub fn new(sid: Sid, transport: Transport, service: Service, limits: SocketIoLimits, now_ms: u64) -> Self {
+    pub fn new(
+        sid: Sid,
+        transport: Transport,
+        (service, limits): (Service, SocketIoLimits),
+        recoveries: Arc<Recoveries>,
+        now_ms: u64,
+    ) -> Self {
         let Limits { ping_interval_ms, ping_timeout_ms, connect_timeout_ms, .. } = limits.engine;
         SocketIoSession {
             sid,
@@ -80,6 +102,7 @@ impl SocketIoSession {
             heartbeat: Heartbeat::new(ping_interval_ms, ping_timeout_ms, now_ms),
             assembler: Assembler::default(),
             namespaces: FxHashMap::default(),
+            recoveries,
             connect_by_ms: (service != Service::Echo).then_some(now_ms + connect_timeout_ms),
         }
     }
@@ -159,9 +182,7 @@ impl SocketIoSession {
         match packet.kind {
             Kind::Connect => self.connect(packet, effects),
             Kind::Disconnect => {
-                if let Some(Namespace::Streams(streams)) = self.namespaces.remove(&packet.namespace)
-                    && !streams.is_empty()
-                {
+                if self.namespaces.remove(&packet.namespace).is_some_and(|left| left.serves.streams() > 0) {
                     effects.wants = Some(self.wants());
                 }
             }
@@ -175,29 +196,70 @@ impl SocketIoSession {
     fn connect(&mut self, packet: Packet, effects: &mut Effects) {
         let path = packet.namespace;
         let namespace = match self.service {
-            Service::Streams if path == "/" => Namespace::Streams(Streams::of_all(self.limits.edition)),
+            Service::Streams if path == "/" => Namespace::Streams(self.none_yet(None)),
             Service::Streams => {
                 let venue = Venue::ALL.into_iter().find(|venue| path.strip_prefix('/') == Some(venue.grammar().name));
                 match venue {
-                    Some(venue) => Namespace::Streams(Streams::of(venue, self.limits.edition)),
+                    Some(venue) => Namespace::Streams(self.none_yet(Some(venue))),
                     None => return say(&refused(&path, "Invalid namespace"), effects),
                 }
             }
             Service::Mirror if matches!(&*path, "/" | "/custom") => Namespace::Mirror,
             Service::Mirror | Service::Echo => return say(&refused(&path, "Invalid namespace"), effects),
         };
-        say(&connected(&path, &socket_id()), effects);
-        if matches!(namespace, Namespace::Mirror) {
-            say(&event(&path, "auth", &packet.data.unwrap_or_else(|| json!({}))), effects);
-        }
-        self.namespaces.insert(path, namespace);
         self.connect_by_ms = None;
+        let data = packet.data.unwrap_or_else(|| json!({}));
+        let mut joined = Joined { socket_id: socket_id(), pid: None, serves: namespace };
+        match &mut joined.serves {
+            Namespace::Mirror => {
+                say(&connected(&path, &joined.socket_id, None), effects);
+                say(&event(&path, "auth", &data), effects);
+            }
+            Namespace::Streams(streams) => {
+                joined.pid = self.recoveries.is_on().then(socket_id);
+                effects.recover = recover(&self.recoveries, &path, &data, streams).map(Box::new);
+                if effects.recover.is_none() {
+                    say(&connected(&path, &joined.socket_id, joined.pid.as_deref()), effects);
+                }
+            }
+        }
+        self.namespaces.insert(path, joined);
+    }
+
+    fn none_yet(&self, venue: Option<Venue>) -> Streams {
+        Streams::new(venue, self.limits.edition, self.recoveries.is_on())
+    }
+
+    /// What a client that asked for it has missed stands in the effects, or is no longer known: it is told under which
+    /// id it goes on.
+    pub fn on_recovery(&mut self, recover: Recover, is_restored: bool, effects: &mut Effects) {
+        let Some(joined) = self.namespaces.get_mut(&recover.stored.namespace) else { return };
+        if let (true, Namespace::Streams(streams)) = (is_restored, &mut joined.serves) {
+            joined.socket_id.clone_from(&recover.stored.socket_id);
+            joined.pid = Some(recover.pid);
+            streams.restore(&recover.stored, recover.wants);
+        }
+        say(&connected(&recover.stored.namespace, &joined.socket_id, joined.pid.as_deref()), effects);
+        if is_restored {
+            effects.wants = Some(self.wants());
+        }
+    }
+
+    /// The connection has ended, but for the namespaces that the client has left itself: it may go on in them later.
+    pub fn on_end(&mut self) {
+        for (namespace, joined) in self.namespaces.drain() {
+            let Joined { socket_id, pid: Some(pid), serves: Namespace::Streams(streams) } = joined else { continue };
+            if let Some(rooms) = streams.to_store() {
+                self.recoveries.store(pid, Stored { namespace, socket_id, rooms }, Instant::now());
+            }
+        }
     }
 
     fn on_event(&mut self, packet: &Packet, effects: &mut Effects) {
-        let others = self.streams() - self.namespaces.get(&packet.namespace).map_or(0, Namespace::streams);
+        let others =
+            self.streams() - self.namespaces.get(&packet.namespace).map_or(0, |joined| joined.serves.streams());
         let room_left = self.limits.streams_max.saturating_sub(others);
-        let answer = match self.namespaces.get_mut(&packet.namespace) {
+        let answer = match self.namespaces.get_mut(&packet.namespace).map(|joined| &mut joined.serves) {
             Some(Namespace::Mirror) => return mirror::on_event(packet, effects),
             Some(Namespace::Streams(streams)) => streams.on_event(packet, room_left, effects),
             None => return,
@@ -220,11 +282,11 @@ impl SocketIoSession {
     }
 
     fn streams(&self) -> usize {
-        self.namespaces.values().map(Namespace::streams).sum()
+        self.namespaces.values().map(|joined| joined.serves.streams()).sum()
     }
 
     fn wants(&self) -> Vec<crate::fanout::Want> {
-        let wants = |namespace: &Namespace| match namespace {
+        let wants = |joined: &Joined| match &joined.serves {
             Namespace::Streams(streams) => streams.wants(),
             Namespace::Mirror => Vec::new(),
         };
@@ -236,6 +298,15 @@ impl Namespace {
     fn streams(&self) -> usize {
         if let Namespace::Streams(streams) = self { streams.len() } else { 0 }
     }
+}
+
+/// What a client had that asks to go on where it was; `None` if it does not ask, or if that is not known any more.
+fn recover(recoveries: &Recoveries, namespace: &str, data: &Value, streams: &Streams) -> Option<Recover> {
+    let (pid, offset) = (data["pid"].as_str()?, data["offset"].as_str()?);
+    let offset = offset.parse().ok().filter(|_| recoveries.is_on())?;
+    let stored = recoveries.take(pid, namespace, Instant::now())?;
+    let wants = streams.wants_of(&stored)?;
+    Some(Recover { pid: pid.to_owned(), stored, wants, offset })
 }
 
 fn say(text: &str, effects: &mut Effects) {

@@ -18,6 +18,7 @@ use crate::market::channel::{Channel, Scope};
 use crate::market::symbol::{Name, Venue};
 use crate::protocol::socketio::Packet;
 use crate::session::Effects;
+use crate::session::socketio::recovery::Stored;
 use crate::venue::binance::{Encoding, stream};
 use crate::venue::upbit::request::UNITS_DEFAULT;
 use crate::venue::upbit::{Edition, Format, Layout};
@@ -28,6 +29,8 @@ pub(super) struct Streams {
     /// Whose; `None` where each name says it.
     venue: Option<Venue>,
     edition: Edition,
+    /// Whether clients may go on in their rooms when they come back.
+    is_recoverable: bool,
     rooms: Vec<(String, Want)>,
 }
 
@@ -59,18 +62,9 @@ enum Names {
 }
 
 impl Streams {
-    /// None yet, of one venue.
-    pub(super) fn of(venue: Venue, edition: Edition) -> Streams {
-        Streams { venue: Some(venue), edition, rooms: Vec::new() }
-    }
-
-    /// None yet; their names begin with a venue's and a colon.
-    pub(super) fn of_all(edition: Edition) -> Streams {
-        Streams { venue: None, edition, rooms: Vec::new() }
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.rooms.is_empty()
+    /// None yet, of one venue, or of all; then their names begin with a venue's and a colon.
+    pub(super) fn new(venue: Option<Venue>, edition: Edition, is_recoverable: bool) -> Streams {
+        Streams { venue, edition, is_recoverable, rooms: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -79,6 +73,24 @@ impl Streams {
 
     pub(super) fn wants(&self) -> Vec<Want> {
         self.rooms.iter().map(|(_, want)| want.clone()).collect()
+    }
+
+    /// What is to be kept of them; `None` where a client cannot go on, because an array of all symbols is a second's
+    /// worth of events, which is not told again.
+    pub(super) fn to_store(&self) -> Option<Vec<(String, bool)>> {
+        let is_collected = |(_, want): &(String, Want)| want.scope == Scope::Collected;
+        let stored = |(name, want): &(String, Want)| (name.clone(), want.form.is_volatile());
+        (!self.rooms.iter().any(is_collected)).then(|| self.rooms.iter().map(stored).collect())
+    }
+
+    /// What was kept, as wants.
+    pub(super) fn wants_of(&self, stored: &Stored) -> Option<Vec<Want>> {
+        stored.rooms.iter().map(|(name, is_volatile)| self.want(&stored.namespace, name, *is_volatile).ok()).collect()
+    }
+
+    /// The client is in all its rooms again.
+    pub(super) fn restore(&mut self, stored: &Stored, wants: Vec<Want>) {
+        self.rooms = stored.rooms.iter().map(|(name, _)| name.clone()).zip(wants).collect();
     }
 
     /// Carries out an event.
@@ -144,7 +156,10 @@ impl Streams {
         };
         let (scope, channel) = parse(venue, own_name).ok_or_else(unknown)?;
         let layout = Layout { format: Format::Default, units: UNITS_DEFAULT, grouping: None, edition: self.edition };
-        let room = Room { is_volatile, ..Room::new(namespace, (venue, layout), kind(own_name), name) };
+        let mut room = Room { is_volatile, ..Room::new(namespace, (venue, layout), kind(own_name), name) };
+        if self.is_recoverable {
+            room = room.recoverable();
+        }
         Ok(Want { scope, channel, form: Form::SocketIo(Rc::new(room)) })
     }
 }

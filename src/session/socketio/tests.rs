@@ -16,7 +16,8 @@ const LIMITS: SocketIoLimits = SocketIoLimits {
 };
 
 fn session(service: Service) -> SocketIoSession {
-    SocketIoSession::new(Sid::new(0), Transport::WebSocket, service, LIMITS, 0)
+    let recoveries = Arc::new(Recoveries::new(std::time::Duration::ZERO));
+    SocketIoSession::new(Sid::new(0), Transport::WebSocket, (service, LIMITS), recoveries, 0)
 }
 
 fn joined(namespace: &str) -> SocketIoSession {
