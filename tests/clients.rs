@@ -38,6 +38,13 @@ fn socketio_item_68_socket_io_client_speaks_over_every_transport() {
 }
 
 #[test]
+fn socketio_item_64_socket_io_client_goes_on_where_it_was() {
+    let Some(node) = node_with("socket.io-client") else { return };
+    let flags = ["--socketio-recovery", "2m", "--speed", "5x"];
+    Server::start_with(&[&["--listen", "127.0.0.1:0"], &flags[..]].concat()).pass(script(&node, "socketio_recovery.mjs"));
+}
+
+#[test]
 fn websockets_for_python_inflates_what_others_get_as_it_is() {
     let Some(python) = python_with("websockets") else { return };
     Server::start().pass(script(&python, "deflate.py"));
