@@ -38,6 +38,12 @@ fn socketio_item_68_socket_io_client_speaks_over_every_transport() {
 }
 
 #[test]
+fn socketio_item_68_python_socketio_speaks_over_every_transport() {
+    let Some(python) = python_with("socketio") else { return };
+    Server::start().pass(script(&python, "socketio_client.py"));
+}
+
+#[test]
 fn socketio_item_64_socket_io_client_goes_on_where_it_was() {
     let Some(node) = node_with("socket.io-client") else { return };
     let flags = ["--socketio-recovery", "2m", "--speed", "5x"];
