@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::{Client, Server};
-use crate::{json, open};
+use crate::{SOCKET, json, open};
 
 /// Reads the error and the close frame that follows, and sees that both are as they should be.
 fn is_refused(client: &mut Client, request: &str, name: &str) {
@@ -71,6 +71,15 @@ fn upbit_item_46_48_private_types_are_refused_on_the_public_socket() {
         (r#"[{"ticket":"a"},{"type":"myOrder","codes":["KRW-BTC"]}]"#, "INVALID_AUTH"),
         (r#"[{"ticket":"a"},{"type":"myAsset"}]"#, "INVALID_AUTH"),
     ]);
+}
+
+#[test]
+fn upbit_item_46_the_sockets_that_need_a_token_do_not_exist() {
+    let server = Server::start(&[]);
+    for name in ["private", "info"] {
+        let head = Client::try_open(server.address, &format!("{SOCKET}/{name}")).err().expect("a refusal");
+        assert!(head.starts_with("HTTP/1.1 404"), "{head}");
+    }
 }
 
 #[test]

@@ -141,8 +141,7 @@ fn serve(lines: &[(i64, String)], flags: &[&str]) -> (tempfile::TempDir, Server)
     (folder, server)
 }
 
-/// A server that has played these lines to their end, and stays. As in a tape of an exchange, the clock goes on: lines
-/// of a market nobody asks for follow.
+/// A server that has read these lines to their end, and stays.
 fn played(lines: &[(i64, String)], flags: &[&str]) -> (tempfile::TempDir, Server) {
     let folder = tempfile::tempdir().unwrap();
     let path = tape(&folder, "tape.jsonl", lines);

@@ -26,23 +26,23 @@ const SPELLINGS: [&str; 14] = [
     "0.0",
 ];
 
-/// Long keys in a text with short ones, or the other way round: what is compared is by place.
-fn values(frame: &str) -> Vec<(String, String)> {
-    let members: BTreeMap<&str, &RawValue> = serde_json::from_str(frame).expect("an object");
-    members.into_iter().map(|(key, value)| (key.to_owned(), value.get().to_owned())).collect()
+/// The members of an object, their values as they are spelled.
+fn members(object: &str) -> BTreeMap<&str, &str> {
+    let members: BTreeMap<&str, &RawValue> = serde_json::from_str(object).expect("an object");
+    members.into_iter().map(|(key, value)| (key, value.get())).collect()
 }
 
-/// Sends a message with these members as numbers, in all formats, and compares; `names` are their long names.
+/// Plays a message to clients of all formats and compares its numbers: short name, long name, and what was put in.
 fn check(kind: &str, message: &str, numbers: &[(&str, &str, &str)]) {
-    let lines = [((START_MS) * 1_000_000, message.to_owned())];
+    let lines = [(START_MS * 1_000_000, message.to_owned())];
     let types = format!(r#"{{"type":"{kind}","codes":["KRW-IQ"],"is_only_realtime":true}}"#);
     for format in ["DEFAULT", "SIMPLE", "JSON_LIST", "SIMPLE_LIST"] {
         for flags in [&["--derive", "never"][..], &["--derive", "never", "--upbit-form", "recorded"]] {
             let frames = answers(&lines, flags, &types, format);
             assert_eq!(frames.len(), 1, "{message}");
-            let object = frames[0].trim_start_matches('[').trim_end_matches(']');
-            let object = if format.ends_with("LIST") { object } else { &frames[0] };
-            let members: BTreeMap<String, String> = values(object).into_iter().collect();
+            let frame = frames[0].as_str();
+            let object = if format.ends_with("LIST") { &frame[1..frame.len() - 1] } else { frame };
+            let members = members(object);
             for (short, long, spelling) in numbers {
                 let key = if format.starts_with("SIMPLE") { short } else { long };
                 let text = members.get(*key).unwrap_or_else(|| panic!("{key} of {object}"));
