@@ -190,6 +190,13 @@ fn synthetic(minutes: u32) -> Vec<(i64, String)> {
     String::from_utf8(made).unwrap().lines().map(split).collect()
 }
 
+/// Of an invented tape, what Upbit sends.
+fn native(minutes: u32) -> Vec<(i64, String)> {
+    let mut lines = synthetic(minutes);
+    lines.retain(|(_, message)| message.starts_with("{\"ty\""));
+    lines
+}
+
 /// Of an invented tape, trades, changes and snapshots of two symbols at Binance: for an Upbit client all must be derived.
 fn foreign(minutes: u32) -> Vec<(i64, String)> {
     let mut lines = synthetic(minutes);

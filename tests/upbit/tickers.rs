@@ -3,7 +3,7 @@
 use tapecast::market::decimal::Decimal;
 
 use crate::support::Server;
-use crate::{START_MS, answers, foreign, has_form, json, keys, number, open, synthetic, trade};
+use crate::{START_MS, answers, foreign, has_form, json, keys, native, number, open, trade};
 
 /// Keys in the order in which they come, long and short.
 pub const KEYS: [&str; 2] = [
@@ -15,7 +15,7 @@ const TYPES: &str = r#"{"type":"ticker","codes":["KRW-BTC","KRW-XRP","USDT-BTC"]
 
 /// The tickers of three tapes: one that carries them, one with Upbit's trades only, one of Binance.
 fn frames_of_all_tapes(format: &str) -> [Vec<String>; 3] {
-    let native: Vec<_> = synthetic(1).into_iter().filter(|(_, text)| text.starts_with("{\"ty\"")).collect();
+    let native = native(1);
     let prices = ["44.0", "43.2", "41.5", "43.2", "43.3"];
     let trades: Vec<_> = prices
         .into_iter()

@@ -1,7 +1,7 @@
 //! Trades: their members.
 
 use crate::support::Server;
-use crate::{START_MS, answers, foreign, has_form, int, json, keys, number, open, synthetic, trade};
+use crate::{START_MS, answers, foreign, has_form, int, json, keys, native, number, open, trade};
 
 /// Keys in the order in which they come, long and short.
 pub const KEYS: [&str; 2] = [
@@ -13,7 +13,7 @@ const TYPES: &str = r#"{"type":"trade","codes":["KRW-BTC","KRW-XRP","USDT-BTC"]}
 
 #[test]
 fn upbit_item_22_trades_have_18_members_in_their_order_and_ids_without_loss() {
-    let native: Vec<_> = synthetic(1).into_iter().filter(|(_, text)| text.starts_with("{\"ty\"")).collect();
+    let native = native(1);
     // From a time before the best levels were told.
     let old = [trade("KRW-XRP", START_MS, "44.0", "1.5", "ASK")];
     for (format, expected, id) in [("DEFAULT", KEYS[0], "sequential_id"), ("SIMPLE", KEYS[1], "sid")] {
@@ -57,7 +57,7 @@ fn upbit_item_20_22_what_a_trade_says_fits_together() {
 
 #[test]
 fn upbit_item_21_a_trades_change_has_no_sign() {
-    let native: Vec<_> = synthetic(1).into_iter().filter(|(_, text)| text.starts_with("{\"ty\"")).collect();
+    let native = native(1);
     for tape in [native, foreign(1)] {
         let frames = answers(&tape, &[], TYPES, "DEFAULT");
         assert!(frames.len() > 50);
