@@ -61,7 +61,7 @@ fn plain_http_is_told_that_this_is_the_port_for_tls() {
 #[test]
 fn tls_on_the_plain_port_is_ended_at_once() {
     let server = Server::start(&SELF_SIGNED);
-    let error = Peer::of(&server).handshake(connect(server.address)).err().expect("no handshake");
+    let error = Peer::of(&server).handshake(connect(server.address)).expect_err("no handshake");
     // What comes is the 400 of HTTP, and no record of TLS.
     assert_eq!(error.kind(), std::io::ErrorKind::InvalidData, "{error}");
 }

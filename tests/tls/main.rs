@@ -105,23 +105,18 @@ fn both_versions_are_spoken_and_sessions_taken_up_again_on_any_core() {
 
 #[test]
 fn a_connection_costs_some_ten_kilobytes() {
-    const CLIENTS: u64 = 200;
+    const CLIENTS: u64 = 500;
     let folder = tempfile::tempdir().unwrap();
     let path = tape(&folder, "one.jsonl", &[trade(1, 1_700_000_000_000)]);
-    let flags = ["--feed", &path, "--attempts-max", "0", "--ping-interval", "0s", "--pong-timeout", "0s"];
+    let flags = ["--feed", &path, "--attempts-max", "0", "--pong-timeout", "0s"];
     let server = Server::start(&[&flags[..], &SELF_SIGNED].concat());
     let peer = Peer::of(&server);
-    // What the first ones cost is the allocator's, not theirs.
-    let open = || (0..CLIENTS).map(|_| peer.open(&server, "/ws/btcusdt@trade")).collect::<Vec<_>>();
-    let plain_open = || (0..CLIENTS).map(|_| support::Client::open(&server, "/ws/btcusdt@trade")).collect::<Vec<_>>();
-    let warm = (open(), plain_open());
+    // The first client brings what all share.
+    let first = peer.open(&server, "/ws/btcusdt@trade");
     let before = server.resident_bytes();
-    let plain = plain_open();
-    let between = server.resident_bytes();
-    let secure = open();
-    let after = server.resident_bytes();
-    let (of_plain, of_tls) = (between.saturating_sub(before) / CLIENTS, after.saturating_sub(between) / CLIENTS);
-    println!("resident bytes a client: {of_plain} plain, {of_tls} with TLS");
-    assert!(of_tls < 64 << 10, "{of_tls} bytes a client");
-    drop((warm, plain, secure));
+    let clients: Vec<_> = (0..CLIENTS).map(|_| peer.open(&server, "/ws/btcusdt@trade")).collect();
+    let each = server.resident_bytes().saturating_sub(before) / CLIENTS;
+    println!("resident bytes a client over TLS: {each}");
+    assert!(each < 32 << 10, "{each} bytes a client");
+    drop((first, clients));
 }

@@ -24,7 +24,8 @@ use tokio_rustls::server::TlsStream;
 /// Most plain bytes in a record (RFC 8446, section 5.1), and most that wait encrypted for the kernel.
 const RECORD_BYTES: usize = 16 << 10;
 
-/// The socket and the state of its TLS: memory for the latter some 10 KiB, and for slow clients a record more.
+/// The socket and the state of its TLS: memory for the latter some 10 KiB (4 of them what was read last), and
+/// for slow clients a record more.
 #[derive(Debug)]
 pub(crate) struct TlsSocket {
     stream: TcpStream,
