@@ -11,7 +11,8 @@
 //!   of which a part was taken, and such frames are never left out.
 //!
 //! What differs: frames inside of such a record but the last count as delivered when they are encrypted, up to one
-//! record before the kernel has them.
+//! record before the kernel has them; and a client makes progress by whole records, so one that takes less than 16 KiB
+//! in `--backlog-age-max` counts as taking nothing.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice, Read, Write};
