@@ -47,7 +47,8 @@ fn socketio_item_68_python_socketio_speaks_over_every_transport() {
 fn socketio_item_64_socket_io_client_goes_on_where_it_was() {
     let Some(node) = node_with("socket.io-client") else { return };
     let flags = ["--socketio-recovery", "2m", "--speed", "5x"];
-    Server::start_with(&[&["--listen", "127.0.0.1:0"], &flags[..]].concat()).pass(script(&node, "socketio_recovery.mjs"));
+    Server::start_with(&[&["--listen", "127.0.0.1:0"], &flags[..]].concat())
+        .pass(script(&node, "socketio_recovery.mjs"));
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn socketio_item_38_a_ping_passes_what_a_client_has_not_taken() {
     let mut client = Poller::join(&server, "/binance");
     client.say(r#"42/binance,0["subscribe","btcusdt@trade"]"#);
     // Until the first GET everything waits; the ping comes later than most of it, and goes first.
-    std::thread::sleep(Duration::from_millis(700));
+    std::thread::sleep(Duration::from_millis(1_500));
     assert_eq!(client.next(), "2");
     assert_eq!(client.next(), r#"43/binance,0[{"ok":true}]"#);
     for number in 1..=30_000 {

@@ -103,6 +103,20 @@ fn socketio_item_22_a_client_that_drops_its_get_is_gone() {
 }
 
 #[test]
+fn a_client_that_drops_its_post_is_gone() {
+    let server = Server::start(&["--writers", "2"]);
+    let client = Poller::join(&server, "/binance");
+    let head = format!("POST {} HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n4", client.target);
+    drop(Asked::raw(server.address, head.as_bytes()));
+    let begun = std::time::Instant::now();
+    while client.post(b"6").status == 200 {
+        assert!(begun.elapsed() < PATIENCE, "the session outlives its POST");
+        std::thread::yield_now();
+    }
+    assert!(client.is_gone());
+}
+
+#[test]
 fn socketio_item_23_and_24_attachments_come_in_base64_and_in_requests_of_their_own() {
     let server = Server::start(&["--writers", "2", "--socketio-conformance"]);
     let mut client = Poller::join(&server, "/");

@@ -68,6 +68,18 @@ fn socketio_item_41_probe_and_upgrade_back_to_back_and_gets_behind_them() {
 }
 
 #[test]
+fn socketio_item_41_a_get_that_was_quicker_than_the_upgrade_is_refused_like_one_behind_it() {
+    let server = Server::start(&["--writers", "1"]);
+    let client = Poller::join(&server, "/binance");
+    let mut socket = client.websocket();
+    let held = client.begin_get();
+    socket.say("5");
+    assert_eq!(held.reply().said(), (400, r#"{"code":3,"message":"Bad request"}"#));
+    socket.say("42/binance,0[\"subscriptions\"]");
+    assert_eq!(text(&mut socket), "43/binance,0[[]]");
+}
+
+#[test]
 fn socketio_item_42_a_second_websocket_is_closed_and_the_first_not_disturbed() {
     let server = Server::start(&["--writers", "2"]);
     let client = Poller::join(&server, "/binance");
@@ -85,7 +97,7 @@ fn socketio_item_42_a_second_websocket_is_closed_and_the_first_not_disturbed() {
 
 #[test]
 fn socketio_item_43_a_probe_that_fails_leaves_the_session_as_it_was() {
-    let server = Server::start(&["--writers", "2", "--socketio-upgrade-timeout", "300ms"]);
+    let server = Server::start(&["--writers", "2", "--socketio-upgrade-timeout", "2s"]);
     let mut client = Poller::join(&server, "/binance");
     let mut nonsense = client.websocket();
     nonsense.say("4hello");

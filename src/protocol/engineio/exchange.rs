@@ -94,12 +94,12 @@ impl Exchange {
         self.is_over = true;
     }
 
-    /// The session goes on over a connection: a GET that is still held is told that this was the last one.
-    pub fn upgrade(&mut self) {
-        self.is_probed = false;
-        if self.is_held && self.body.is_empty() {
-            self.body.push(b'1');
-        }
+    /// The session goes on over a connection. True if a GET is held for which there is nothing: it has come too late, and
+    /// is held no longer.
+    pub fn is_too_late(&mut self) -> bool {
+        let is_too_late = self.is_held && self.body.is_empty();
+        self.is_held &= !is_too_late;
+        is_too_late
     }
 
     /// Whether the session is over.

@@ -27,10 +27,10 @@ impl Mailbox {
         self.connection.borrow().clone()
     }
 
-    /// From now on everything goes over this connection. A GET that is still held is told that polling is over.
+    /// From now on everything goes over this connection.
     pub(crate) fn upgrade(&self, socket: &Socket) {
         *self.connection.borrow_mut() = Some(socket.clone());
-        self.exchange.borrow_mut().upgrade();
+        self.exchange.borrow_mut().probe(false);
         self.ready.notify_one();
     }
 

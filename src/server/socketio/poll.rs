@@ -8,7 +8,7 @@ use hyper::body::Incoming as Body;
 use hyper::header::CONTENT_TYPE;
 use hyper::{Request, StatusCode};
 
-use crate::protocol::engineio::open::Refusal;
+use crate::protocol::engineio::open::{Refusal, Transport};
 use crate::protocol::engineio::packet::{Packet, split};
 use crate::server::core::Core;
 use crate::server::socketio::mailbox::Mailbox;
@@ -16,16 +16,17 @@ use crate::server::socketio::session::EngineSession;
 use crate::server::socketio::{Answer, answer, empty};
 use crate::session::{Effects, Incoming};
 
-/// Ends the session if its GET is dropped before it was answered: the client has gone.
-struct Held<'a> {
+/// Ends the session if its client drops a request: a GET before it was answered, a POST before it was read. Once there
+/// is a connection, that is what tells whether the client is there.
+struct Watched<'a> {
     core: &'a Rc<Core>,
     session: &'a EngineSession,
-    is_answered: bool,
+    is_over: bool,
 }
 
-impl Drop for Held<'_> {
+impl Drop for Watched<'_> {
     fn drop(&mut self) {
-        if !self.is_answered {
+        if !self.is_over && self.session.transport.get() == Transport::Polling {
             end(self.core, self.session);
         }
     }
@@ -37,15 +38,20 @@ pub(crate) async fn get(core: &Rc<Core>, session: &EngineSession, mailbox: &Mail
         end(core, session);
         return Ok(empty(StatusCode::BAD_REQUEST));
     }
-    let mut held = Held { core, session, is_answered: false };
+    let mut watched = Watched { core, session, is_over: false };
     core.drain(session.client.id);
     loop {
         let noop_at_ms = {
             let mut exchange = mailbox.exchange.borrow_mut();
             exchange.noop(core.now_ms());
             if exchange.is_ready() {
-                held.is_answered = true;
+                watched.is_over = true;
                 return Ok(answer(StatusCode::OK, "text/plain; charset=UTF-8", exchange.answer()));
+            }
+            // Its client may have sent it after the packet that made the upgrade, on a connection that was quicker.
+            if session.transport.get() == Transport::WebSocket && exchange.is_too_late() {
+                watched.is_over = true;
+                return Err(Refusal::BadRequest);
             }
             exchange.noop_at_ms()
         };
@@ -72,15 +78,20 @@ pub(crate) async fn post(
         return Ok(empty(StatusCode::BAD_REQUEST));
     }
     let bytes_max = core.shared.config.socketio.limits.engine.payload_bytes_max;
+    let mut watched = Watched { core, session, is_over: false };
     let body = Limited::new(request.into_body(), bytes_max).collect().await;
+    watched.is_over = true;
     mailbox.exchange.borrow_mut().end_post();
     let body = match body {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
             return Ok(empty(StatusCode::PAYLOAD_TOO_LARGE));
         }
-        // Nobody is left to be answered.
-        Err(_) => return Ok(empty(StatusCode::BAD_REQUEST)),
+        // Most likely nobody is left to be answered.
+        Err(_) => {
+            end(core, session);
+            return Ok(empty(StatusCode::BAD_REQUEST));
+        }
     };
     let is_taken = match std::str::from_utf8(&body) {
         Ok(body) => split(body).all(|packet| take(core, session, mailbox, packet)),
