@@ -4,8 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
-use tapecast::market::channel::{Channel, Zone};
 use tapecast::market::book::snapshot::Snapshot;
+use tapecast::market::channel::{Channel, Zone};
 use tapecast::market::symbol::{Symbols, Venue};
 use tapecast::market::tick::{Kind, Level, PartialDepth, Tick};
 use tapecast::venue::binance::sbe::{self, Places};
