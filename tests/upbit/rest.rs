@@ -129,7 +129,7 @@ fn upbit_item_57_allowances_are_of_a_group_and_a_second_where_they_are_counted()
 
 #[test]
 fn upbit_item_58_market_all_lists_the_tape_and_the_list() {
-    let (_tape, server) = crate::played(&crate::native(1), &[]);
+    let (_tape, server) = crate::played(&crate::synthetic(1), &[]);
     let markets = get(&server, "market/all");
     let first = &markets[0];
     assert_eq!(first, &json!({"market": "KRW-BTC", "korean_name": "BTC", "english_name": "BTC"}));
@@ -143,7 +143,7 @@ fn upbit_item_58_market_all_lists_the_tape_and_the_list() {
     let folder = tempfile::tempdir().unwrap();
     let list = r#"[{"market":"KRW-BTC","korean_name":"비트코인","english_name":"Bitcoin"},{"market":"KRW-QTUM","korean_name":"퀀텀","english_name":"Qtum"}]"#;
     let path = tape(&folder, "markets.jsonl", &[(1_618_678_261_680_079_200, list.into())]);
-    let (_tape, server) = crate::played(&crate::native(1), &["--upbit-markets", &path]);
+    let (_tape, server) = crate::played(&crate::synthetic(1), &["--upbit-markets", &path]);
     let markets = get(&server, "market/all");
     assert_eq!(markets.as_array().unwrap().len(), 16);
     assert_eq!(markets[0]["korean_name"], "비트코인");
@@ -180,7 +180,7 @@ fn upbit_item_58_the_ticker_is_that_of_the_stream() {
         assert!(same, "{key}: {ticker} {event}");
     }
     assert!(ticker["timestamp"].as_i64() >= event["timestamp"].as_i64());
-    let (_tape, server) = crate::played(&crate::native(1), &[]);
+    let (_tape, server) = crate::played(&crate::synthetic(1), &[]);
     let all = get(&server, "ticker/all?quote_currencies=btc,USDT");
     let mut names: Vec<&str> =
         all.as_array().unwrap().iter().map(|ticker| ticker["market"].as_str().unwrap()).collect();
