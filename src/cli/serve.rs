@@ -91,7 +91,11 @@ fn greeting(config: &Config, server: &Server) -> String {
     let mut text = format!("tapecast {} plays {}", env!("CARGO_PKG_VERSION"), names.join(" + "));
     let how = format!(" at {}{}", config.plan.speed, if config.plan.repeat { ", in a loop" } else { "" });
     text.push_str(&how);
-    let _ = write!(text, "\n\n  listening  ws://{address}  http://{address}\n");
+    let _ = write!(text, "\n\n  listening  ws://{address}  http://{address}");
+    if let Some(lines) = server.lines_address() {
+        let _ = write!(text, "  tcp://{lines}");
+    }
+    text.push('\n');
     if let Some(address) = server.tls_address() {
         let _ = writeln!(text, "             wss://{address}  https://{address}");
     }

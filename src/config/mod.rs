@@ -4,6 +4,7 @@
 //! immutable; the data path sees plain numbers copied out of it at the start.
 
 pub mod binance;
+pub mod plain;
 pub mod raw;
 pub mod socketio;
 pub mod tls;
@@ -13,6 +14,7 @@ pub mod value;
 use std::net::SocketAddr;
 
 use crate::config::binance::BinanceConfig;
+use crate::config::plain::PlainConfig;
 pub use crate::config::raw::RawConfig;
 use crate::config::socketio::SocketIoConfig;
 pub use crate::config::tls::{IdentitySource, TlsConfig};
@@ -62,6 +64,8 @@ pub struct Config {
     pub upbit: UpbitConfig,
     /// For clients of Socket.IO.
     pub socketio: SocketIoConfig,
+    /// For clients without a venue's protocol.
+    pub plain: PlainConfig,
 }
 
 impl RawConfig {
@@ -86,10 +90,11 @@ impl RawConfig {
         within("--message-bytes-max", message_bytes_max, 65_536..=1 << 28)?;
         let connections_max = self.connections_max.unwrap_or(100_000);
         within("--connections-max", connections_max, 1..=10_000_000)?;
-        let upbit = self.upbit.check()?;
+        let listen = address("--listen", self.listen.as_deref().unwrap_or("127.0.0.1:9400"))?;
+        let (binance, upbit) = (self.binance.check(), self.upbit.check()?);
         Ok(Config {
             sources,
-            listen: address("--listen", self.listen.as_deref().unwrap_or("127.0.0.1:9400"))?,
+            listen,
             tls: self.tls.check()?,
             plan: Plan {
                 speed,
@@ -110,8 +115,9 @@ impl RawConfig {
             stall_ms: millis(self.stall_limit, 5),
             connections_max,
             message_bytes_max,
-            binance: self.binance.check(),
             socketio: self.socketio.check(upbit.limits.edition)?,
+            plain: self.plain.check(listen, &binance, upbit.limits.edition)?,
+            binance,
             upbit,
         })
     }

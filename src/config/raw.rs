@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::config::binance::RawBinance;
+use crate::config::plain::RawPlain;
 use crate::config::socketio::RawSocketIo;
 use crate::config::tls::RawTls;
 use crate::config::upbit::RawUpbit;
@@ -94,6 +95,10 @@ pub struct RawConfig {
     #[command(flatten)]
     #[serde(default)]
     pub socketio: RawSocketIo,
+    /// For clients without a venue's protocol; a table of its own in the file.
+    #[command(flatten)]
+    #[serde(default)]
+    pub plain: RawPlain,
 }
 
 impl RawConfig {
@@ -129,6 +134,7 @@ impl RawConfig {
                 upbit: self.upbit.or(other.upbit),
                 tls: self.tls.or(other.tls),
                 socketio: self.socketio.or(other.socketio),
+                plain: self.plain.or(other.plain),
                 $($field: self.$field.or(other.$field),)*
             } };
         }

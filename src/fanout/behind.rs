@@ -111,7 +111,18 @@ impl<S: Sink> Fanout<S> {
             outlet.sink.abort();
             return false;
         }
-        !outlet.backlog.is_empty()
+        let is_left = !outlet.backlog.is_empty();
+        self.hang_up(id);
+        is_left
+    }
+
+    /// Ends the server's side of a connection whose last word has been sent, where the client has no answer to it.
+    pub(super) fn hang_up(&mut self, id: OutletId) {
+        let outlet = &self.outlets[id.index()];
+        let is_closing = matches!(outlet.state, OutletState::Closing { .. });
+        if is_closing && outlet.dialect.hangs_up() && outlet.backlog.is_empty() {
+            outlet.sink.finish();
+        }
     }
 
     /// Hands out a session whose backlog has begun since it was last handed out; `None` when there are no more.

@@ -3,6 +3,7 @@
 use std::iter::Peekable;
 use std::rc::Rc;
 
+use crate::fanout::framing::{EventId, Framing};
 use crate::fanout::room::Room;
 use crate::market::symbol::{Symbol, Venue};
 use crate::market::tick::{Level, Tick};
@@ -44,6 +45,13 @@ pub enum Form {
     },
     /// JSON as a venue's clients get it by default, in an event of Socket.IO, in text frames.
     SocketIo(Rc<Room>),
+    /// The payload of another form, between other delimiters than a WebSocket frame's.
+    Framed {
+        /// Whose payload, uncompressed.
+        payload: Rc<Form>,
+        /// What stands around it.
+        framing: Framing,
+    },
 }
 
 impl Form {
@@ -53,6 +61,7 @@ impl Form {
             Form::Binance { .. } | Form::BinanceSbe => Venue::Binance,
             Form::Upbit { venue, .. } => *venue,
             Form::SocketIo(room) => room.venue,
+            Form::Framed { payload, .. } => payload.venue(),
         }
     }
 
@@ -81,6 +90,15 @@ impl Form {
             _ => {}
         }
     }
+
+    /// The form of the payload, and what stands around it; `None` for a WebSocket frame.
+    #[inline]
+    fn split(&self) -> (&Form, Option<&Framing>) {
+        match self {
+            Form::Framed { payload, framing } => (payload, Some(framing)),
+            form => (form, None),
+        }
+    }
 }
 
 /// A frame in the making; its buffer is used again for each.
@@ -101,6 +119,10 @@ pub struct Frame {
     translated: Vec<Level>,
     /// Levels whose prices were merged.
     merged: Vec<Level>,
+    /// Of the tick that was read last.
+    pub(super) id: EventId,
+    /// Whether events lack an id: those that are not all of what a client has at that point.
+    pub(super) is_unnumbered: bool,
 }
 
 impl Frame {
@@ -145,9 +167,42 @@ impl Frame {
         stream_type: StreamType,
     ) -> bool {
         self.buffer.clear();
+        let (form, framing) = form.split();
+        if let Some(framing) = framing {
+            framing.open((!self.is_unnumbered).then_some(self.id), &mut self.buffer);
+            self.start = 0;
+            if self.write_payload(form, tick, levels, symbol, stream_type).is_none() {
+                self.buffer.clear();
+                return false;
+            }
+            framing.close(None, &mut self.buffer);
+            return true;
+        }
         self.buffer.resize(HEADER_BYTES_MAX, 0);
         self.start = HEADER_BYTES_MAX;
-        let opcode = match form {
+        let Some(opcode) = self.write_payload(form, tick, levels, symbol, stream_type) else {
+            self.buffer.truncate(HEADER_BYTES_MAX);
+            return false;
+        };
+        if matches!(form, Form::Upbit { deflate: true, .. }) && self.deflate(opcode) {
+            return true;
+        }
+        self.start = frame_in_place(opcode, &mut self.buffer);
+        true
+    }
+
+    /// Appends a tick's payload to the buffer; how a frame says of which type it is. `None` for a tick that the form has
+    /// no words for, and then a part of it may have been appended.
+    #[inline]
+    fn write_payload(
+        &mut self,
+        form: &Form,
+        tick: &Tick,
+        levels: &[Level],
+        symbol: &str,
+        stream_type: StreamType,
+    ) -> Option<Opcode> {
+        match form {
             Form::Binance { unit, wrapper } => {
                 if let Some(name) = wrapper {
                     self.buffer.extend_from_slice(b"{\"stream\":\"");
@@ -155,13 +210,12 @@ impl Frame {
                     self.buffer.extend_from_slice(b"\",\"data\":");
                 }
                 if !binance::json::write_payload(tick, levels, symbol, *unit, &mut self.buffer) {
-                    self.buffer.truncate(HEADER_BYTES_MAX);
-                    return false;
+                    return None;
                 }
                 if wrapper.is_some() {
                     self.buffer.push(b'}');
                 }
-                Opcode::Text
+                Some(Opcode::Text)
             }
             Form::BinanceSbe => {
                 let index = tick.symbol.index();
@@ -169,21 +223,12 @@ impl Frame {
                     self.places.resize(index + 1, Places::default());
                 }
                 let places = &mut self.places[index];
-                if !binance::sbe::write_message(tick, levels, symbol, places, &mut self.buffer) {
-                    return false;
-                }
-                Opcode::Binary
+                binance::sbe::write_message(tick, levels, symbol, places, &mut self.buffer).then_some(Opcode::Binary)
             }
-            Form::Upbit { venue, layout, deflate } => {
-                let Some(socket) = &venue.grammar().socket else { return false };
+            Form::Upbit { venue, layout, .. } => {
+                let socket = venue.grammar().socket.as_ref()?;
                 let (merged, out) = (&mut self.merged, &mut self.buffer);
-                if !(socket.write)(tick, levels, symbol, layout, stream_type, merged, out) {
-                    return false;
-                }
-                if *deflate && self.deflate(Opcode::Binary) {
-                    return true;
-                }
-                Opcode::Binary
+                (socket.write)(tick, levels, symbol, layout, stream_type, merged, out).then_some(Opcode::Binary)
             }
             Form::SocketIo(room) => {
                 self.buffer.extend_from_slice(room.head.as_bytes());
@@ -192,16 +237,12 @@ impl Frame {
                     Some(socket) => (socket.write)(tick, levels, symbol, &room.layout, stream_type, merged, out),
                     None => binance::json::write_payload(tick, levels, symbol, TimeUnit::Milliseconds, out),
                 };
-                if !is_written {
-                    self.buffer.truncate(HEADER_BYTES_MAX);
-                    return false;
-                }
                 room.write_tail(self.position, &mut self.buffer);
-                Opcode::Text
+                is_written.then_some(Opcode::Text)
             }
-        };
-        self.start = frame_in_place(opcode, &mut self.buffer);
-        true
+            // There is nothing to be put around what has something around it.
+            Form::Framed { .. } => None,
+        }
     }
 
     /// Renders newest ticks of many symbols as one array: as many as a frame should hold, which nearly always is all of
@@ -211,12 +252,16 @@ impl Frame {
         form: &Form,
         ticks: &mut Peekable<impl Iterator<Item = (&'t Tick, &'t Symbol)>>,
     ) -> bool {
+        let (form, framing) = form.split();
         let Some((unit, before)) = form.around_list() else { return false };
         if ticks.peek().is_none() {
             return false;
         }
         self.buffer.clear();
-        self.buffer.resize(HEADER_BYTES_MAX, 0);
+        match framing {
+            Some(framing) => framing.open(None, &mut self.buffer),
+            None => self.buffer.resize(HEADER_BYTES_MAX, 0),
+        }
         before.into_iter().for_each(|text| self.buffer.extend_from_slice(text.as_bytes()));
         let mut before = b'[';
         while self.buffer.len() < LIST_BYTES_MAX
@@ -233,7 +278,14 @@ impl Frame {
         }
         self.buffer.push(b']');
         form.write_behind_list(self.position, &mut self.buffer);
-        self.start = frame_in_place(Opcode::Text, &mut self.buffer);
+        self.start = match framing {
+            Some(framing) => {
+                // Who has the last of several has them all.
+                framing.close(ticks.peek().is_none().then_some(self.id), &mut self.buffer);
+                0
+            }
+            None => frame_in_place(Opcode::Text, &mut self.buffer),
+        };
         true
     }
 

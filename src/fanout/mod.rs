@@ -10,23 +10,30 @@
 //!                          outlets: socket, or what it did not take: backlog of shared bytes
 //! ```
 //!
+//! A client that comes again is first sent what it missed ([`Fanout::resume`]), rendered from ticks that are still held,
+//! and then belongs to its cohort like any other.
+//!
 //! Everything here belongs to one thread. Sockets are behind [`outlet::Sink`], so the same code runs against memory.
 
 pub mod backlog;
 mod behind;
 pub mod cohort;
 pub mod frame;
+pub mod framing;
 pub mod id;
 pub mod outlet;
 mod replay;
+mod resume;
 pub mod room;
 pub mod routes;
 pub mod writer;
 
 pub use backlog::BacklogLimits;
 pub use frame::Form;
+pub use framing::{Dialect, EventId, Framing, Position};
 pub use id::OutletId;
 pub use outlet::Sink;
+pub use resume::{History, Lost};
 pub use room::Room;
 pub use routes::Want;
 pub use writer::Fanout;

@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::rc::Rc;
 
 use crate::fanout::backlog::{Backlog, Batch};
+use crate::fanout::framing::Dialect;
 use crate::fanout::id::CohortId;
 
 /// Where bytes go. Calls never wait.
@@ -22,6 +23,10 @@ pub trait Sink {
 
     /// Ends the connection at once, so that whoever reads from it sees its end.
     fn abort(&self);
+
+    /// Ends the server's side of the connection behind all that was sent. A sink whose sessions all speak WebSocket
+    /// needs none: there the client ends it.
+    fn finish(&self) {}
 }
 
 /// Whether a session is sent anything.
@@ -45,6 +50,8 @@ pub struct Outlet<S> {
     pub sink: S,
     /// What it has not taken.
     pub backlog: Backlog,
+    /// How it is told of its end.
+    pub dialect: Dialect,
     /// Whether it is sent anything.
     pub state: OutletState,
     /// The cohort it belongs to and its place there; `None` without subscriptions.
@@ -80,6 +87,7 @@ impl<S: Sink> Outlet<S> {
         Outlet {
             sink,
             backlog: Backlog::default(),
+            dialect: Dialect::WebSocket,
             state: OutletState::Open,
             cohort: None,
             progress_ms: now_ms,

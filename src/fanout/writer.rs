@@ -39,7 +39,7 @@ pub struct Fanout<S> {
     last_values: LastValues,
     routes: Routes,
     /// Newest ticks since the last second, of the channels that somebody wants of all symbols together.
-    collected: FxHashMap<(Venue, Channel), BTreeMap<SymbolId, Tick>>,
+    pub(super) collected: FxHashMap<(Venue, Channel), BTreeMap<SymbolId, Tick>>,
     cohorts: Slab<Cohort>,
     cohort_ids: FxHashMap<Box<[WantId]>, CohortId>,
     pub(super) outlets: Slab<Outlet<S>>,
@@ -103,6 +103,7 @@ impl<S: Sink> Fanout<S> {
     /// Takes in a tick: updates what joiners get, and appends its frames to the cohorts that want them.
     #[inline]
     pub fn on_tick(&mut self, tick: &Tick, levels: &[Level]) {
+        self.frame.id.advance(tick.sequence);
         match &tick.kind {
             Kind::Announce(symbol) => {
                 let before = self.symbols.find(symbol.venue, symbol.name.as_str());
@@ -390,7 +391,9 @@ impl<S: Sink> Fanout<S> {
         let Some(symbol) = self.symbols.find(want.form.venue(), name.as_str()) else { return false };
         let Some(last) = self.last_values.find(Stream { symbol, channel: want.channel }) else { return false };
         let symbol = self.symbols.get(symbol);
+        self.frame.is_unnumbered = true;
         let rendered = self.frame.render(&want.form, &last.tick, &last.levels, symbol, StreamType::Snapshot);
+        self.frame.is_unnumbered = false;
         if rendered {
             out.push(self.frame.bytes(), Mark::KEPT);
         }
@@ -447,12 +450,14 @@ impl<S: Sink> Fanout<S> {
         }
         // From here on limits no longer apply: there is nothing left that they could do.
         outlet.state = OutletState::Closing { abort_at_ms: self.now_ms + CLOSE_GRACE_MS };
+        let dialect = outlet.dialect;
         self.note_lagging(id);
         let mut frame = Vec::new();
-        close.write(&mut frame);
+        dialect.write_close(close, &mut frame);
         let mut batch = Batch::default();
         batch.push(&frame, Mark::KEPT);
         self.deliver(id, batch);
+        self.hang_up(id);
     }
 
     /// Ends a session's connection at once. What it was due is counted as dropped when it is removed.

@@ -2,5 +2,7 @@
 
 pub mod deflate;
 pub mod engineio;
+pub mod events;
+pub mod lines;
 pub mod socketio;
 pub mod websocket;

@@ -1,19 +1,28 @@
 //! Connections as they come: accepted, and spoken to in HTTP.
 
+use std::cell::RefCell;
+use std::future::{Future, pending, poll_fn};
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 
+use crate::server::client::Socket;
 use crate::server::core::Core;
-use crate::server::http;
+use crate::server::read::{Connection, run_session};
 use crate::server::tls::{Tls, handshake};
+use crate::server::{events, http};
+use crate::session::Session;
+use crate::session::lines::LineSession;
 
 /// How long a client may take to send the head of a request.
 const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(20);
@@ -21,8 +30,26 @@ const REQUEST_HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longest head of a request: 1,024 stream names in an address, and more.
 const REQUEST_HEAD_BYTES_MAX: usize = 128 << 10;
 
-/// Accepts connections until the core ends; with `tls`, those that speak it.
-pub(crate) async fn accept(core: Rc<Core>, listener: std::net::TcpListener, tls: Option<Arc<Tls>>) {
+/// What is spoken behind a listener.
+#[derive(Clone)]
+pub(crate) enum Door {
+    /// HTTP, and what it leads to.
+    Http,
+    /// The same over TLS.
+    Https(Arc<Tls>),
+    /// Lines, or pieces with their length.
+    Lines,
+}
+
+/// A core's listeners.
+pub(crate) struct Listeners {
+    pub(crate) http: std::net::TcpListener,
+    pub(crate) https: Option<std::net::TcpListener>,
+    pub(crate) lines: Option<std::net::TcpListener>,
+}
+
+/// Accepts connections until the core ends.
+pub(crate) async fn accept(core: Rc<Core>, listener: std::net::TcpListener, door: Door) {
     let listener = tokio::net::TcpListener::from_std(listener).expect("the socket is bound, listening, non-blocking");
     let counts = &core.shared.metrics.cores[core.index];
     while !core.shared.control.has_caught_up() {
@@ -35,10 +62,13 @@ pub(crate) async fn accept(core: Rc<Core>, listener: std::net::TcpListener, tls:
                 counts.connections.add(1);
                 // Market data in small frames: waiting to fill a packet would only delay it.
                 let _ = stream.set_nodelay(true);
-                match &tls {
-                    None => spawn_local(serve(Rc::clone(&core), stream, peer.ip())),
-                    Some(tls) => spawn_local(serve_tls(Rc::clone(&core), Arc::clone(tls), stream, peer.ip())),
-                };
+                match &door {
+                    Door::Http => drop(spawn_local(serve(Rc::clone(&core), stream, peer.ip()))),
+                    Door::Https(tls) => {
+                        drop(spawn_local(serve_tls(Rc::clone(&core), Arc::clone(tls), stream, peer.ip())));
+                    }
+                    Door::Lines => drop(spawn_local(serve_lines(Rc::clone(&core), stream, peer.ip()))),
+                }
             }
             Err(error) => {
                 // Out of descriptors, most likely: accepting again at once would only spin.
@@ -57,20 +87,62 @@ async fn serve_tls(core: Rc<Core>, tls: Arc<Tls>, stream: TcpStream, peer: IpAdd
     }
 }
 
-/// Speaks HTTP on a new connection; an upgrade takes it out of HTTP's hands.
-async fn serve(core: Rc<Core>, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, peer: IpAddr) {
+/// Speaks HTTP on a new connection; an upgrade takes it out of HTTP's hands, and so does a request whose answer a session
+/// writes itself.
+async fn serve<S>(core: Rc<Core>, stream: S, peer: IpAddr)
+where
+    S: AsyncRead + AsyncWrite + Into<Socket> + Send + Unpin + 'static,
+{
+    let taken_over: Rc<RefCell<Option<Session>>> = Rc::default();
+    let (for_service, to_session) = (Rc::clone(&core), Rc::clone(&taken_over));
     let service = service_fn(move |request| {
-        let core = Rc::clone(&core);
-        async move { Ok::<_, std::convert::Infallible>(http::respond(&core, request, peer).await) }
+        let (core, taken_over) = (Rc::clone(&for_service), Rc::clone(&taken_over));
+        async move {
+            match events::open(&core, &request, peer) {
+                None => Ok::<_, std::convert::Infallible>(http::respond(&core, request, peer).await),
+                Some(Err(refusal)) => Ok(refusal),
+                Some(Ok(session)) => {
+                    *taken_over.borrow_mut() = Some(session);
+                    // Nothing is to be written by anybody else.
+                    pending().await
+                }
+            }
+        }
     });
-    let served = hyper::server::conn::http1::Builder::new()
+    let mut connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(REQUEST_HEAD_TIMEOUT)
         .max_buf_size(REQUEST_HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades()
-        .await;
-    if let Err(error) = served {
-        tracing::debug!("connection ended: {error}");
+        .with_upgrades();
+    let served = poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
+        Poll::Ready(served) => Poll::Ready(Some(served)),
+        Poll::Pending if to_session.borrow().is_some() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    });
+    match served.await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => tracing::debug!("connection ended: {error}"),
+        None => {
+            let session = to_session.take();
+            if let (Some(session), Some(parts)) = (session, connection.into_parts()) {
+                let (socket, leftover) = (parts.io.into_inner().into(), parts.read_buf);
+                events::catch_up(&core, &session).await;
+                run_session(core, Connection { socket, leftover, session, peer, deflates: false }).await;
+            }
+        }
     }
+}
+
+/// Starts a session on a new connection on which nothing else is spoken.
+async fn serve_lines(core: Rc<Core>, stream: TcpStream, peer: IpAddr) {
+    if core.shared.attempts.count(peer, Instant::now()).is_err() {
+        let text = b"{\"error\":{\"code\":-1003,\"msg\":\"Too many connections from this address.\"}}\n";
+        // What fits no socket that is new is not worth waiting for.
+        let _ = stream.try_write(text);
+        return;
+    }
+    let session = Session::Lines(LineSession::new(core.shared.config.plain.line_limits, core.now_ms()));
+    run_session(core, Connection { socket: stream.into(), leftover: Bytes::new(), session, peer, deflates: false })
+        .await;
 }

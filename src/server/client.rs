@@ -109,18 +109,6 @@ impl Socket {
         .await
     }
 
-    /// Tells the client that nothing more will come.
-    pub(crate) fn finish(&self) {
-        match self.connection() {
-            Some(Socket::Plain(stream)) => {
-                // An error means that the connection has already ended.
-                let _ = socket2::SockRef::from(&*stream).shutdown(std::net::Shutdown::Write);
-            }
-            Some(Socket::Tls(socket)) => socket.finish(),
-            Some(Socket::Mailbox(_)) | None => {}
-        }
-    }
-
     /// Whether both are the same connection.
     pub(crate) fn is_same(&self, other: &Socket) -> bool {
         match (self, other) {
@@ -129,6 +117,18 @@ impl Socket {
             (Socket::Mailbox(one), Socket::Mailbox(two)) => Rc::ptr_eq(one, two),
             _ => false,
         }
+    }
+}
+
+impl From<TcpStream> for Socket {
+    fn from(stream: TcpStream) -> Socket {
+        Socket::Plain(Rc::new(stream))
+    }
+}
+
+impl From<TlsStream<TcpStream>> for Socket {
+    fn from(stream: TlsStream<TcpStream>) -> Socket {
+        Socket::Tls(Rc::new(TlsSocket::new(stream)))
     }
 }
 
@@ -146,6 +146,17 @@ impl Sink for Socket {
             Socket::Plain(stream) => stream.try_write_vectored(slices),
             Socket::Tls(socket) => socket.try_send_vectored(slices),
             Socket::Mailbox(mailbox) => mailbox.try_send_vectored(slices),
+        }
+    }
+
+    fn finish(&self) {
+        match self.connection() {
+            Some(Socket::Plain(stream)) => {
+                // An error means that the connection has already ended.
+                let _ = socket2::SockRef::from(&*stream).shutdown(std::net::Shutdown::Write);
+            }
+            Some(Socket::Tls(socket)) => socket.finish(),
+            Some(Socket::Mailbox(_)) | None => {}
         }
     }
 

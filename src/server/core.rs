@@ -10,15 +10,17 @@ use slab::Slab;
 use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
+use crate::fanout::backlog::Mark;
 use crate::fanout::{Fanout, OutletId, Want};
 use crate::market::interest::Interest;
 use crate::market::tick::{Level, Tick};
 use crate::protocol::deflate::Inflater;
 use crate::protocol::engineio::id::Sid;
+use crate::protocol::events::write_id;
 use crate::ring::Reader;
-use crate::server::Shared;
 use crate::server::client::{Client, Socket};
 use crate::server::socketio::session::EngineSession;
+use crate::server::{Shared, events};
 use crate::session::{Effects, End};
 
 /// Bytes read from a socket at once: more than a request has, unless it names thousands of streams.
@@ -29,7 +31,8 @@ pub(crate) struct Core {
     pub(crate) index: usize,
     pub(crate) shared: Arc<Shared>,
     pub(crate) fanout: RefCell<Fanout<Socket>>,
-    pub(crate) reader: RefCell<Reader<Tick, Level>>,
+    /// Where ticks come from; `None` once no more are read.
+    pub(crate) reader: RefCell<Option<Reader<Tick, Level>>>,
     pub(crate) clients: RefCell<Slab<Rc<Client>>>,
     /// Sessions of Socket.IO, which further requests may be meant for.
     pub(crate) engine: RefCell<FxHashMap<Sid, Rc<EngineSession>>>,
@@ -48,10 +51,11 @@ impl Core {
     pub(crate) fn new(index: usize, shared: Arc<Shared>, interest: Arc<Interest>, reader: Reader<Tick, Level>) -> Core {
         let mut fanout = Fanout::new(shared.config.backlog, interest, Arc::clone(&shared.metrics), index);
         fanout.set_deflate_level(shared.config.upbit.deflate_level);
+        fanout.set_epoch(shared.epoch);
         Core {
             index,
             fanout: RefCell::new(fanout),
-            reader: RefCell::new(reader),
+            reader: RefCell::new(Some(reader)),
             clients: RefCell::new(Slab::new()),
             engine: RefCell::default(),
             read_buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
@@ -74,7 +78,9 @@ impl Core {
         fanout.set_now(self.now_ms());
         if let Some(recover) = effects.recover.take() {
             let reader = self.reader.borrow();
-            let is_restored = fanout.replay(&reader, recover.offset, &recover.wants, &mut effects.frames);
+            let is_restored = reader
+                .as_ref()
+                .is_some_and(|reader| fanout.replay(reader, recover.offset, &recover.wants, &mut effects.frames));
             client.session.borrow_mut().on_recovery(*recover, is_restored, &mut effects);
         }
         let mut frames = effects.frames;
@@ -82,8 +88,18 @@ impl Core {
             fanout.deflate(payload, &mut frames);
         }
         let mut unknown = effects.snapshots;
+        if let (Some(resume), Some(wants)) = (effects.resumes, &effects.wants)
+            && events::resume(self, &mut fanout, resume, wants, &mut frames)
+        {
+            unknown.clear();
+        }
         unknown.retain(|want| !fanout.snapshot(want, &mut frames));
         fanout.send_ahead(client.id, effects.ahead);
+        if effects.tells_position {
+            let mut frame = Vec::new();
+            write_id(&fanout.position().to_string(), &mut frame);
+            frames.push(&frame, Mark::KEPT);
+        }
         fanout.send(client.id, frames);
         if let Some(wants) = effects.wants {
             let is_first = !wants.is_empty() && !client.has_subscribed.replace(true);

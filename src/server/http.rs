@@ -110,7 +110,7 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
             StatusCode::NOT_FOUND,
             "text/plain; charset=utf-8",
             format!(
-                "nothing is served at {path}\n\nWebSocket: /ws/<streams>  /stream?streams=<a>/<b>  /websocket/v1\nHTTP:      /  /status\n"
+                "nothing is served at {path}\n\nWebSocket: /ws/<streams>  /stream?streams=<a>/<b>  /websocket/v1\nHTTP:      /  /status  /sse?streams=<a>/<b>  /ndjson?streams=<a>/<b>\n"
             ),
         ),
     }

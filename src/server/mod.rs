@@ -13,6 +13,7 @@ mod accept;
 mod attempts;
 mod client;
 mod core;
+mod events;
 mod http;
 mod listener;
 mod read;
@@ -23,12 +24,12 @@ mod upbit_gate;
 mod weights;
 mod writer;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc};
@@ -42,6 +43,7 @@ use crate::market::engine::Engine;
 use crate::market::symbol::Venue;
 use crate::metrics::Metrics;
 use crate::ring;
+use crate::server::accept::Listeners;
 use crate::server::attempts::{AttemptLimits, Attempts};
 use crate::server::rest::upbit::Allowances;
 use crate::server::socketio::desk::{Handover, desk};
@@ -96,6 +98,8 @@ impl Wake for Bell {
 /// What all threads know.
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    /// Which run of the server this is, so that its events' ids are not taken for another's.
+    pub(crate) epoch: u32,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) control: Arc<Control>,
     pub(crate) feed_name: String,
@@ -115,17 +119,12 @@ pub(crate) struct Shared {
     pub(crate) tls: Option<Arc<Tls>>,
 }
 
-/// Where a core accepts connections.
-pub(crate) struct Listeners {
-    pub(crate) plain: TcpListener,
-    pub(crate) tls: Option<TcpListener>,
-}
-
 /// A server that runs.
 pub struct Server {
     address: SocketAddr,
     tls_address: Option<SocketAddr>,
     reloader: Option<Reloader>,
+    lines_address: Option<SocketAddr>,
     shared: Arc<Shared>,
     bells: Vec<Arc<Bell>>,
     threads: Vec<JoinHandle<()>>,
@@ -186,6 +185,7 @@ impl Server {
         let tls = config.tls.as_ref().map(|tls| Tls::new(tls.identity.clone()).map(Arc::new)).transpose()?;
         let (address, listeners) = bind(config.listen)?;
         let (tls_address, tls_listeners) = config.tls.as_ref().map(|tls| bind(tls.listen)).transpose()?.unzip();
+        let (lines_address, lines) = bind_lines(&config)?;
         let metrics = Arc::new(Metrics::new(config.writers));
         let (control, questions) = Control::new();
         let control = Arc::new(control);
@@ -207,6 +207,8 @@ impl Server {
             }),
             upbit: UpbitGate::new(config.upbit.handshakes, config.upbit.origin_interval),
             tls,
+            // Runs that begin at different milliseconds within seven weeks differ.
+            epoch: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u32),
             config,
         });
         let reloader = match &shared.tls {
@@ -218,8 +220,9 @@ impl Server {
         let (send_ended, ended) = mpsc::unbounded_channel();
         let mut builder = ring::Builder::new(shared.config.ring).expect("the configuration was checked");
         let (mut bells, mut threads) = (Vec::new(), Vec::new());
-        for (index, (plain, attended)) in listeners.into_iter().zip(attended).enumerate() {
-            let listeners = Listeners { plain, tls: tls_listeners.next() };
+        let mut lines = lines.into_iter();
+        for (index, (http, attended)) in listeners.into_iter().zip(attended).enumerate() {
+            let listeners = Listeners { http, https: tls_listeners.next(), lines: lines.next() };
             let bell = Arc::new(Bell::default());
             let reader = builder.reader(Waker::from(Arc::clone(&bell)));
             let (shared, for_core, farewell) =
@@ -238,7 +241,7 @@ impl Server {
             farewell.say(ingest.run().map_or_else(Ended::Feed, |()| Ended::Well));
         });
         threads.push(thread.map_err(StartError::Thread)?);
-        Ok(Server { address, tls_address, reloader, shared, bells, threads, ended })
+        Ok(Server { address, tls_address, lines_address, reloader, shared, bells, threads, ended })
     }
 
     /// Where it listens, with the port that was picked.
@@ -249,6 +252,11 @@ impl Server {
     /// Where it listens for TLS, with the port that was picked; `None` without TLS.
     pub fn tls_address(&self) -> Option<SocketAddr> {
         self.tls_address
+    }
+
+    /// Where it listens for lines over bare TCP; `None` where it does not.
+    pub fn lines_address(&self) -> Option<SocketAddr> {
+        self.lines_address
     }
 
     /// The certificate that it made for itself: its SHA-256 in hexadecimal, and where it is had by HTTP. `None` where
@@ -303,6 +311,19 @@ impl Server {
             let _ = thread.join();
         }
         Ok(())
+    }
+}
+
+/// Binds the address for lines, if there is one. One that nobody asked for is not worth failing for.
+fn bind_lines(config: &Config) -> Result<(Option<SocketAddr>, Vec<std::net::TcpListener>), StartError> {
+    let Some(door) = config.plain.lines else { return Ok((None, Vec::new())) };
+    match listener::bind(door.address, config.writers) {
+        Ok((address, listeners)) => Ok((Some(address), listeners)),
+        Err(source) if door.is_asked_for => Err(StartError::Listen { address: door.address, source }),
+        Err(error) => {
+            tracing::warn!("no lines over bare TCP: cannot listen on {}: {error}", door.address);
+            Ok((None, Vec::new()))
+        }
     }
 }
 

@@ -9,13 +9,15 @@ use bytes::Bytes;
 use tokio::task::{spawn_local, yield_now};
 
 use crate::fanout::writer::CLOSE_GRACE_MS;
-use crate::protocol::websocket::{Close, Message, Reader};
+use crate::fanout::{Dialect, Sink};
+use crate::protocol::lines::{self, Mode};
+use crate::protocol::websocket::{self, Close};
 use crate::server::client::{Client, Socket};
 use crate::server::core::Core;
 use crate::server::rest::answer;
 use crate::session::{Effects, Incoming, Session};
 
-/// A connection that speaks WebSocket from now on.
+/// A connection that speaks its session's protocol from now on.
 pub(crate) struct Connection {
     pub(crate) socket: Socket,
     /// What the client sent behind its request.
@@ -26,15 +28,15 @@ pub(crate) struct Connection {
     pub(crate) deflates: bool,
 }
 
-/// Runs a session on an upgraded connection.
+/// Runs a session on a connection that nobody else reads or writes.
 pub(crate) async fn run_session(core: Rc<Core>, connection: Connection) {
     let Connection { socket, leftover, session, peer, deflates } = connection;
     if core.is_stopping.get() {
         return;
     }
     let client = admit(&core, socket.clone(), session, peer, deflates);
-    let reader = Reader::new(core.shared.config.message_bytes_max);
-    let close = read(&core, &client, &socket, leftover, reader).await;
+    let inbound = Inbound::of(&client.session.borrow(), core.shared.config.message_bytes_max);
+    let close = read(&core, &client, &socket, leftover, inbound).await;
     if let Some(close) = close {
         core.fanout.borrow_mut().give_up(client.id, close);
     }
@@ -47,6 +49,7 @@ pub(crate) async fn run_session(core: Rc<Core>, connection: Connection) {
 /// Gives a session its place, and begins it.
 pub(crate) fn admit(core: &Rc<Core>, socket: Socket, session: Session, peer: IpAddr, deflates: bool) -> Rc<Client> {
     let id = core.fanout.borrow_mut().open(socket);
+    core.fanout.borrow_mut().set_dialect(id, session.dialect());
     let mut clients = core.clients.borrow_mut();
     let entry = clients.vacant_entry();
     let client = Rc::new(Client {
@@ -87,12 +90,9 @@ pub(crate) async fn read(
     client: &Rc<Client>,
     socket: &Socket,
     leftover: Bytes,
-    mut reader: Reader,
+    mut inbound: Inbound,
 ) -> Option<Close> {
-    let mut take_in = |bytes: &mut [u8]| {
-        let mut inflater = client.deflates.then(|| core.inflater.borrow_mut());
-        reader.read(bytes, inflater.as_deref_mut(), |message| react(core, client, message))
-    };
+    let mut take_in = |bytes: &mut [u8]| inbound.take_in(core, client, bytes);
     if let Err(close) = take_in(&mut Vec::from(leftover)) {
         return Some(close);
     }
@@ -115,14 +115,50 @@ pub(crate) async fn read(
     }
 }
 
+/// How what comes from a client becomes messages.
+pub(crate) enum Inbound {
+    WebSocket(websocket::Reader),
+    Lines(lines::Reader),
+    /// Whatever comes is passed over: only the end of it counts.
+    Nothing,
+}
+
+impl Inbound {
+    fn of(session: &Session, bytes_max: usize) -> Inbound {
+        match session {
+            Session::Binance(_) | Session::Api(_) | Session::Upbit(_) | Session::SocketIo(_) => {
+                Inbound::WebSocket(websocket::Reader::new(bytes_max))
+            }
+            Session::Events(_) => Inbound::Nothing,
+            Session::Lines(_) => Inbound::Lines(lines::Reader::new(bytes_max)),
+        }
+    }
+
+    /// Takes in what was read. Fails with what the client is told at the end.
+    fn take_in(&mut self, core: &Rc<Core>, client: &Rc<Client>, bytes: &mut [u8]) -> Result<(), Close> {
+        match self {
+            Inbound::WebSocket(reader) => {
+                let mut inflater = client.deflates.then(|| core.inflater.borrow_mut());
+                reader.read(bytes, inflater.as_deref_mut(), |message| react(core, client, message.into()))
+            }
+            Inbound::Lines(reader) => {
+                if let (None, Some(first)) = (reader.mode(), bytes.first()) {
+                    let dialect = Dialect::from(Mode::of(*first));
+                    core.fanout.borrow_mut().set_dialect(client.id, dialect);
+                    if let Session::Lines(session) = &mut *client.session.borrow_mut() {
+                        session.set_dialect(dialect);
+                    }
+                }
+                let read = reader.read(bytes, |_, message| react(core, client, Incoming::Binary(message)));
+                read.map_err(|_| Close::TOO_LARGE)
+            }
+            Inbound::Nothing => Ok(()),
+        }
+    }
+}
+
 /// Has the session react to a message.
-pub(crate) fn react(core: &Rc<Core>, client: &Rc<Client>, message: Message<'_>) {
-    let incoming = match message {
-        Message::Text(text) => Incoming::Text(text),
-        Message::Binary(bytes) => Incoming::Binary(bytes),
-        Message::Ping(payload) => Incoming::Ping(payload),
-        Message::Pong(payload) => Incoming::Pong(payload),
-    };
+pub(crate) fn react(core: &Rc<Core>, client: &Rc<Client>, incoming: Incoming<'_>) {
     let mut effects = Effects::default();
     client.session.borrow_mut().on_message(incoming, core.now_ms(), &mut effects);
     if let Some(question) = effects.question.take() {

@@ -16,10 +16,10 @@ use crate::market::interest::Interest;
 use crate::market::tick::{Level, Tick};
 use crate::protocol::websocket::Close;
 use crate::ring::Reader;
-use crate::server::accept::accept;
+use crate::server::accept::{Door, Listeners, accept};
 use crate::server::core::Core;
 use crate::server::socketio::desk::{Handover, attend};
-use crate::server::{Bell, Listeners, Shared};
+use crate::server::{Bell, Shared};
 use crate::session::Effects;
 
 /// Most ticks read before the sessions are flushed and sockets are read.
@@ -59,13 +59,18 @@ pub(crate) fn run(
     let core = Rc::new(Core::new(index, shared, interest, reader));
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, async {
-        spawn_local(accept(Rc::clone(&core), listeners.plain, None));
-        if let Some(listener) = listeners.tls {
-            spawn_local(accept(Rc::clone(&core), listener, core.shared.tls.clone()));
+        spawn_local(accept(Rc::clone(&core), listeners.http, Door::Http));
+        if let (Some(listener), Some(tls)) = (listeners.https, core.shared.tls.clone()) {
+            spawn_local(accept(Rc::clone(&core), listener, Door::Https(tls)));
+        }
+        if let Some(listener) = listeners.lines {
+            spawn_local(accept(Rc::clone(&core), listener, Door::Lines));
         }
         spawn_local(attend(Rc::clone(&core), attended));
         spawn_local(look_after(Rc::clone(&core)));
         write(&core, &bell).await;
+        // A reader that reads no more must not hold back those of other cores.
+        core.reader.take();
         finish(&core).await;
     });
 }
@@ -81,10 +86,9 @@ async fn write(core: &Rc<Core>, bell: &Bell) {
             }
             Turn::Ended => return after_the_end(core, bell).await,
             Turn::Read(0) => {
-                let is_parked = core.reader.borrow().park();
-                if is_parked {
+                if core.reader.borrow().as_ref().is_some_and(Reader::park) {
                     bell.notify.notified().await;
-                    core.reader.borrow().awake();
+                    core.reader.borrow().as_ref().inspect(|reader| reader.awake());
                 }
             }
             Turn::Read(ticks) => {
@@ -97,7 +101,9 @@ async fn write(core: &Rc<Core>, bell: &Bell) {
 
 /// One turn: all that the ring has, up to a batch, out to the sockets.
 fn turn(core: &Rc<Core>) -> Turn {
-    let (mut fanout, mut reader) = (core.fanout.borrow_mut(), core.reader.borrow_mut());
+    let mut reader = core.reader.borrow_mut();
+    let Some(reader) = reader.as_mut() else { return Turn::Ended };
+    let mut fanout = core.fanout.borrow_mut();
     fanout.set_now(core.now_ms());
     // Not reading on is what holds the gate: the ring fills, and the tape waits.
     if core.shared.config.plan.speed == Speed::Max && fanout.must_hold(core.shared.config.stall_ms) {

@@ -5,16 +5,20 @@
 
 pub mod api;
 pub mod binance;
+pub mod events;
 pub mod heartbeat;
+pub mod lines;
 pub mod rate;
+pub mod selection;
 pub mod socketio;
 pub mod upbit;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::fanout::backlog::{Batch, Mark};
+use crate::fanout::framing::{Dialect, Position};
 use crate::fanout::routes::Want;
-use crate::protocol::websocket::{Close, Opcode, write_frame};
+use crate::protocol::websocket::{Close, Message, Opcode, write_frame};
 use crate::venue::binance::api::ApiRequest;
 
 /// A client's side of the connection, by the venue whose manners it expects.
@@ -28,6 +32,10 @@ pub enum Session {
     Upbit(upbit::UpbitSession),
     /// A client of Socket.IO.
     SocketIo(Box<socketio::SocketIoSession>),
+    /// A client that listens over plain HTTP.
+    Events(events::EventSession),
+    /// A client of the bare TCP port.
+    Lines(lines::LineSession),
 }
 
 /// A whole message or control frame from a client.
@@ -41,6 +49,17 @@ pub enum Incoming<'a> {
     Ping(&'a [u8]),
     /// Perhaps the answer to a ping of ours.
     Pong(&'a [u8]),
+}
+
+impl<'a> From<Message<'a>> for Incoming<'a> {
+    fn from(message: Message<'a>) -> Incoming<'a> {
+        match message {
+            Message::Text(text) => Incoming::Text(text),
+            Message::Binary(bytes) => Incoming::Binary(bytes),
+            Message::Ping(payload) => Incoming::Ping(payload),
+            Message::Pong(payload) => Incoming::Pong(payload),
+        }
+    }
 }
 
 /// What a session wants done, in this order: wants replaced, frames sent (snapshots of the new wants first), then the
@@ -61,8 +80,21 @@ pub struct Effects {
     pub snapshots: Vec<Want>,
     /// What the client asks of the market, to be answered when the market has.
     pub question: Option<ApiRequest>,
+    /// How far the client had got when it was here before; what it missed is sent in place of the snapshots.
+    pub resumes: Option<Resume>,
+    /// Whether it is told, behind the snapshots, how far it has got with them.
+    pub tells_position: bool,
     /// How the connection ends, if it does.
     pub end: Option<End>,
+}
+
+/// A client that comes again.
+#[derive(Clone, Copy, Debug)]
+pub struct Resume {
+    /// How it is told what is no event.
+    pub dialect: Dialect,
+    /// How far it had got; `None` where it said something else.
+    pub position: Option<Position>,
 }
 
 /// How a connection ends.
@@ -82,6 +114,13 @@ impl Effects {
         self.frames.push(&frame, Mark::KEPT);
     }
 
+    /// Sends what is no WebSocket frame, as one piece.
+    pub fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut frame = Vec::new();
+        write(&mut frame);
+        self.frames.push(&frame, Mark::KEPT);
+    }
+
     /// Ends the connection.
     pub fn close(&mut self, close: Close) {
         self.end = Some(End::Close(close));
@@ -96,6 +135,8 @@ impl Session {
             Session::Api(_) => {}
             Session::Upbit(session) => session.begin(now_ms),
             Session::SocketIo(session) => session.begin(effects),
+            Session::Events(session) => session.begin(effects),
+            Session::Lines(_) => {}
         }
     }
 
@@ -106,6 +147,9 @@ impl Session {
             Session::Api(session) => session.on_message(message, now_ms, effects),
             Session::Upbit(session) => session.on_message(message, now_ms, effects),
             Session::SocketIo(session) => session.on_message(message, now_ms, effects),
+            // It has said all in its address.
+            Session::Events(_) => {}
+            Session::Lines(session) => session.on_message(message, now_ms, effects),
         }
     }
 
@@ -116,6 +160,8 @@ impl Session {
             Session::Api(session) => session.on_time(now_ms, unix_ms(), effects),
             Session::Upbit(session) => session.on_time(now_ms, frames_routed, effects),
             Session::SocketIo(session) => session.on_time(now_ms, effects),
+            Session::Events(session) => session.on_time(now_ms, frames_routed, effects),
+            Session::Lines(session) => session.on_time(now_ms, frames_routed, effects),
         }
     }
 
@@ -139,7 +185,16 @@ impl Session {
             Session::Binance(session) => session.on_shutdown(unix_ns, effects),
             Session::Api(session) => session.on_shutdown(unix_ns, effects),
             Session::Upbit(_) => effects.close(Close::SERVICE_RESTART),
-            Session::SocketIo(_) => effects.close(Close::GOING_AWAY),
+            Session::SocketIo(_) | Session::Events(_) | Session::Lines(_) => effects.close(Close::GOING_AWAY),
+        }
+    }
+
+    /// How the client is told of its end.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Session::Binance(_) | Session::Api(_) | Session::Upbit(_) | Session::SocketIo(_) => Dialect::WebSocket,
+            Session::Events(session) => session.dialect(),
+            Session::Lines(session) => session.dialect(),
         }
     }
 }

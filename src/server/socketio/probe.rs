@@ -12,7 +12,7 @@ use crate::protocol::engineio::open::Transport;
 use crate::protocol::websocket::{Close, Message, Opcode, Reader, write_frame};
 use crate::server::client::Socket;
 use crate::server::core::Core;
-use crate::server::read::{react, read, see_off};
+use crate::server::read::{Inbound, react, read, see_off};
 use crate::server::socketio::mailbox::Mailbox;
 use crate::server::socketio::session::EngineSession;
 
@@ -50,7 +50,7 @@ pub(crate) async fn probe(
     let broken = loop {
         let taken = reader.read(&mut bytes, None, |message| match phase.get() {
             Phase::Probing => phase.set(answer(&core, &session, &mailbox, &socket, message)),
-            Phase::Upgraded => react(&core, &session.client, message),
+            Phase::Upgraded => react(&core, &session.client, message.into()),
             Phase::Failed => {}
         });
         if let Err(close) = taken {
@@ -71,7 +71,10 @@ pub(crate) async fn probe(
     }
     let owed = match broken {
         Some(close) => Some(close),
-        None => read(&core, &session.client, &socket, Bytes::new(), reader).await,
+        None => {
+            let inbound = Inbound::WebSocket(reader);
+            read(&core, &session.client, &socket, Bytes::new(), inbound).await
+        }
     };
     if let Some(close) = owed
         && !session.client.is_gone.get()

@@ -13,7 +13,7 @@ use crate::protocol::engineio::open::Transport;
 use crate::protocol::websocket::Reader;
 use crate::server::client::{Client, Socket};
 use crate::server::core::Core;
-use crate::server::read::{admit, dismiss, read, see_off};
+use crate::server::read::{Inbound, admit, dismiss, read, see_off};
 use crate::server::socketio::mailbox::Mailbox;
 use crate::session::socketio::{Service, SocketIoSession};
 use crate::session::{Effects, Session};
@@ -98,8 +98,9 @@ pub(crate) async fn run_on_websocket(core: Rc<Core>, service: Service, socket: S
     };
     core.engine.borrow_mut().insert(sid.clone(), Rc::new(session));
     let reader = Reader::new(limits.engine.payload_bytes_max);
+    let inbound = Inbound::WebSocket(reader);
     let close = tokio::select! {
-        close = read(&core, &client, &socket, leftover, reader) => close,
+        close = read(&core, &client, &socket, leftover, inbound) => close,
         () = keep_time(&core, &client) => None,
     };
     if let Some(close) = close {

@@ -1,0 +1,122 @@
+//! Events over plain HTTP: `/sse` for browsers, `/ndjson` for scripts.
+//!
+//! The request is read by the HTTP library; the answer is written by a session like any other, straight to the socket.
+//! So a client of either shares cohorts, frames and backlogs with whoever else wants the same.
+
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use hyper::{Method, Request, Response, StatusCode};
+
+use crate::fanout::backlog::{Batch, Mark};
+use crate::fanout::{Dialect, Fanout, History, Lost, Want};
+use crate::market::tick::{Level, Tick};
+use crate::ring::Reader;
+use crate::server::client::Socket;
+use crate::server::core::Core;
+use crate::session::events::{EventSession, write_reset};
+use crate::session::{Resume, Session};
+
+/// The session that a request is the beginning of, or the answer to one that cannot be; `None` for other addresses.
+pub(crate) fn open(
+    core: &Rc<Core>,
+    request: &Request<Incoming>,
+    peer: IpAddr,
+) -> Option<Result<Session, Response<Full<Bytes>>>> {
+    let dialect = match request.uri().path() {
+        "/sse" => Dialect::Events,
+        "/ndjson" => Dialect::Lines,
+        _ => return None,
+    };
+    core.shared.metrics.cores[core.index].http_requests.add(1);
+    let config = &core.shared.config;
+    let refuse = |status, reason: String| {
+        let mut response = Response::new(Full::new(Bytes::from(reason + "\n")));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(Ok(origin)) = config.plain.cors_origin.as_deref().map(HeaderValue::from_str) {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        }
+        response
+    };
+    if request.method() != Method::GET {
+        let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, "only GET is answered here".into());
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+        return Some(Err(response));
+    }
+    if let Err(wait) = core.shared.attempts.count(peer, Instant::now()) {
+        let mut response = refuse(StatusCode::TOO_MANY_REQUESTS, "too many connections from this address".into());
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+        return Some(Err(response));
+    }
+    // One that is no text is no id either.
+    let last_event_id = request.headers().get("last-event-id").map(|id| id.to_str().unwrap_or("?"));
+    let (query, cors_origin) = (request.uri().query(), config.plain.cors_origin.as_deref());
+    let session =
+        EventSession::new(dialect, query, last_event_id, &config.plain.event_limits, cors_origin, core.now_ms());
+    Some(session.map(Session::Events).map_err(|reason| refuse(StatusCode::BAD_REQUEST, reason)))
+}
+
+/// The ticks that a core's reader can read again.
+struct Readable<'a>(&'a Reader<Tick, Level>);
+
+impl History for Readable<'_> {
+    fn is_whole(&self) -> bool {
+        self.0.history().start == 0
+    }
+
+    fn each(&self, f: &mut dyn FnMut(&Tick, &[Level])) {
+        let read = self.0.read_history(self.0.history().start, |_, tick, levels| f(tick, levels));
+        debug_assert!(read.is_ok(), "a history begins where it says");
+    }
+}
+
+/// The longest that a client waits for its core to get as far as the one it was on.
+const CATCH_UP_MAX: Duration = Duration::from_secs(5);
+
+/// Waits until this core has read as far as the client has got: it may come from a core that was ahead by a few ticks, and
+/// those must not come twice.
+pub(crate) async fn catch_up(core: &Core, session: &Session) {
+    let Session::Events(session) = session else { return };
+    let Some(position) = session.position() else { return };
+    let is_behind = || {
+        let has_more = core.reader.borrow().as_ref().is_some_and(|reader| reader.available() > 0);
+        has_more && position.is_beyond(core.fanout.borrow().position())
+    };
+    let caught_up = async {
+        while is_behind() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    // Whoever waits in vain is told that it is ahead.
+    let _ = tokio::time::timeout(CATCH_UP_MAX, caught_up).await;
+}
+
+/// Appends what a client missed that comes again. Where that cannot be told it is told so, and false is returned.
+pub(crate) fn resume(
+    core: &Core,
+    fanout: &mut Fanout<Socket>,
+    resume: Resume,
+    wants: &[Want],
+    frames: &mut Batch,
+) -> bool {
+    let reader = core.reader.borrow();
+    let resumed = match (resume.position, reader.as_ref()) {
+        (None, _) => Err(Lost::Malformed),
+        (Some(_), None) => Err(Lost::Gone),
+        (Some(position), Some(reader)) => fanout.resume(wants, position, &Readable(reader), frames),
+    };
+    if let Err(lost) = resumed {
+        let mut frame = Vec::new();
+        write_reset(resume.dialect, lost, &mut frame);
+        frames.push(&frame, Mark::KEPT);
+    }
+    resumed.is_ok()
+}
