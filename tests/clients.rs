@@ -153,6 +153,65 @@ fn curl_gets_the_status() {
 }
 
 #[test]
+fn curl_listens_with_the_commands_of_the_readme() {
+    let Some(_) = installed("curl", on_path("curl")) else { return };
+    let server = Server::start();
+    for (row, is_wanted) in [
+        ("`curl`, events", "data: {\"type\":\"trade\",\"code\":\"KRW-BTC\""),
+        ("`curl`, lines", "{\"stream\":\"btcusdt@trade\""),
+    ] {
+        let [command] = &server.documented(row)[..] else { panic!("{row}: one command") };
+        let mut curl = Program::start(sh(command).stderr(Stdio::null()));
+        curl.line(is_wanted, |line| line.starts_with(is_wanted));
+    }
+}
+
+#[test]
+fn nc_subscribes_with_the_line_of_the_readme() {
+    let Some(_) = installed("nc", on_path("nc")) else { return };
+    let server = Server::start();
+    let [command, line] = &server.documented("`nc`")[..] else { panic!("a command and a line") };
+    let mut command = sh(command);
+    let mut nc = Program::start(command.stdin(Stdio::piped()));
+    let mut stdin = nc.child.stdin.take().unwrap();
+    writeln!(stdin, "{line}").unwrap();
+    assert_eq!(nc.line("an answer", |_| true), r#"{"result":null}"#);
+    let event: Value = serde_json::from_str(&nc.line("an event", |_| true)).unwrap();
+    assert_eq!((&event["stream"], &event["data"]["e"]), (&"btcusdt@trade".into(), &"trade".into()));
+    writeln!(stdin, "QUIT").unwrap();
+    nc.line("the last line", |line| line.starts_with(r#"{"close":{"code":1000"#));
+    // It reads on for as long as something may be typed.
+    drop(stdin);
+    nc.pass();
+}
+
+#[test]
+fn node_listens_with_the_lines_of_the_readme() {
+    let Some(node) = installed("node", on_path("node")) else { return };
+    let server = Server::start();
+    let (_, rest) = README.split_once("```js\n").expect("a snippet");
+    let snippet = server.readdressed(rest.split_once("```").expect("its end").0);
+    let mut command = Command::new(node);
+    let mut script = Program::start(command.args(["--input-type=module", "--eval", &snippet]));
+    for symbol in ["BTCUSDT ", "KRW-BTC "] {
+        let line = script.line(symbol, |line| line.starts_with(symbol));
+        assert!(line[symbol.len()..].bytes().all(|b| b.is_ascii_digit() || b == b'.'), "{line}");
+    }
+}
+
+#[test]
+fn chromium_listens_to_events_and_comes_back_without_a_hole() {
+    let Some(node) = node_with("playwright-core") else { return };
+    let browsers = ["chromium", "chromium-browser", "google-chrome"].into_iter();
+    let Some(browser) = installed("chromium", browsers.filter_map(on_path).next()) else { return };
+    // Ever new connections: the browser makes them itself, and says how far it has got.
+    let server = Server::start_with(&["--connection-lifetime", "2s", "--history-ticks", "8192"]);
+    let [address] = &server.documented("browser")[..] else { panic!("one expression") };
+    let mut command = script(&node, "events.mjs");
+    Program::start(command.arg(&server.address).arg(browser).arg(address)).pass();
+}
+
+#[test]
 fn chromium_shows_the_page_and_finds_a_server_that_comes_back() {
     let Some(node) = node_with("playwright-core") else { return };
     let browsers = ["chromium", "chromium-browser", "google-chrome"].into_iter();
@@ -242,6 +301,9 @@ fn curl_trusts_the_certificate_as_the_greeting_says() {
 /// The longest that anything here is waited for. Scripts have a shorter one, and say what they were at.
 const DEADLINE: Duration = Duration::from_secs(60);
 
+/// What people are told to type.
+const README: &str = include_str!("../README.md");
+
 /// The scripts, and what is installed for them.
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients")
@@ -275,6 +337,12 @@ fn installed(what: &str, path: Option<PathBuf>) -> Option<PathBuf> {
 
 fn on_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
+}
+
+fn sh(command: &str) -> Command {
+    let mut sh = Command::new("sh");
+    sh.args(["-c", &format!("exec {command}")]);
+    sh
 }
 
 fn script(interpreter: &Path, name: &str) -> Command {
@@ -313,6 +381,21 @@ impl Server {
     fn secure_address(&self) -> String {
         let mut words = self.greeting.iter().flat_map(|line| line.split_whitespace());
         words.find(|word| word.starts_with("wss://")).expect("the greeting has the address of TLS").to_owned()
+    }
+
+    /// What the table of clients in the README says of one: the pieces of code behind its name.
+    fn documented(&self, client: &str) -> Vec<String> {
+        let begin = format!("| {client} | ");
+        let row = README.lines().find_map(|line| line.strip_prefix(&begin)).unwrap_or_else(|| panic!("no row {begin}"));
+        row.split('`').skip(1).step_by(2).map(|code| self.readdressed(code)).collect()
+    }
+
+    /// The README's text, with the addresses of this server in place of the usual ones.
+    fn readdressed(&self, text: &str) -> String {
+        let mut words = self.greeting.iter().flat_map(|line| line.split_whitespace());
+        let lines = words.find_map(|word| word.strip_prefix("tcp://")).expect("the greeting has the port for lines");
+        let port = lines.rsplit_once(':').expect("a port").1;
+        text.replace("127.0.0.1:9400", self.address.trim_start_matches("ws://")).replace("9401", port)
     }
 
     fn run(&self, mut command: Command) -> Program {

@@ -16,6 +16,8 @@ pub struct Server {
     pub address: SocketAddr,
     /// Where it speaks TLS, if it does.
     pub tls_address: Option<SocketAddr>,
+    /// Where it listens for lines, if it does.
+    pub lines: Option<SocketAddr>,
 }
 
 impl Server {
@@ -29,11 +31,13 @@ impl Server {
             .spawn()
             .expect("the binary under test starts");
         let mut lines = BufReader::new(child.stdout.take().expect("stdout is a pipe")).lines();
-        let address = lines
-            .by_ref()
-            .map_while(Result::ok)
-            .find_map(|line| Some(line.split_once("ws://")?.1.split_whitespace().next()?.to_owned()))
-            .expect("the server says where it listens");
+        let greeting = lines.by_ref().map_while(Result::ok).find(|line| line.contains("ws://"));
+        let greeting = greeting.expect("the server says where it listens");
+        let behind = |scheme: &str| {
+            let text = greeting.split_once(scheme)?.1.split_whitespace().next()?;
+            Some(text.parse().expect("an address"))
+        };
+        let (address, door) = (behind("ws://").expect("an address"), behind("tcp://"));
         // With TLS the next line says where.
         let tls_address = flags.iter().any(|flag| flag.starts_with("--tls-")).then(|| {
             let line = lines.next().expect("a line").expect("UTF-8");
@@ -42,7 +46,7 @@ impl Server {
         });
         // Somebody must read what else it prints.
         std::thread::spawn(move || lines.for_each(drop));
-        Server { child, address: address.parse().expect("an address"), tls_address }
+        Server { child, address, tls_address, lines: door }
     }
 
     pub fn signal(&self, name: &str) {
