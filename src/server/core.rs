@@ -20,6 +20,7 @@ use crate::protocol::events::write_id;
 use crate::ring::Reader;
 use crate::server::client::{Client, Socket};
 use crate::server::socketio::session::EngineSession;
+use crate::server::writer::catch_up;
 use crate::server::{Shared, events};
 use crate::session::{Effects, End};
 
@@ -74,6 +75,10 @@ impl Core {
 
     /// Carries out what a session wants done.
     pub(crate) fn apply(self: &Rc<Self>, client: &Client, mut effects: Effects) {
+        if effects.recover.is_some() {
+            // The core that the client has left may have been further than this one.
+            catch_up(self);
+        }
         let mut fanout = self.fanout.borrow_mut();
         fanout.set_now(self.now_ms());
         if let Some(recover) = effects.recover.take() {

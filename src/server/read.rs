@@ -159,6 +159,10 @@ impl Inbound {
 
 /// Has the session react to a message.
 pub(crate) fn react(core: &Rc<Core>, client: &Rc<Client>, incoming: Incoming<'_>) {
+    // A session that began by polling may be given up while what its client has sent is still being read.
+    if client.is_gone.get() {
+        return;
+    }
     let mut effects = Effects::default();
     client.session.borrow_mut().on_message(incoming, core.now_ms(), &mut effects);
     if let Some(question) = effects.question.take() {
