@@ -1,6 +1,7 @@
 //! Sessions of Engine.IO as their core knows them: how they begin, whom further requests find, how they end.
 
 use std::cell::Cell;
+use std::future::pending;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -122,14 +123,20 @@ async fn keep_time(core: &Rc<Core>, client: &Client) {
         };
         let wait_ms = deadline_ms.saturating_sub(core.now_ms());
         tokio::time::sleep(Duration::from_millis(wait_ms.max(1))).await;
-        tell_time(core, client);
+        if tell_time(core, client) {
+            // It ends, in its own time: whoever sees that drops this.
+            return pending().await;
+        }
     }
 }
 
-fn tell_time(core: &Rc<Core>, client: &Client) {
+/// Tells a session the time; true if it ends with that.
+fn tell_time(core: &Rc<Core>, client: &Client) -> bool {
     let mut effects = Effects::default();
     client.session.borrow_mut().on_time(core.now_ms(), 0, &mut effects);
-    if effects.end.is_some() || !effects.ahead.marks.is_empty() {
+    let is_over = effects.end.is_some();
+    if is_over || !effects.ahead.marks.is_empty() {
         core.apply(client, effects);
     }
+    is_over
 }
