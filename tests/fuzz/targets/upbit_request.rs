@@ -52,6 +52,6 @@ fn write(of: &Subscription) -> Value {
         "codes": of.codes,
         "is_only_snapshot": of.only_snapshot,
         "isOnlyRealtime": of.only_realtime.to_string(),
-        "level": of.grouping,
+        "level": of.level.to_string(),
     })
 }
