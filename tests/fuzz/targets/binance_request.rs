@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Map, Value, json};
-use tapecast::venue::binance::api::ApiRequest;
+use tapecast::venue::binance::api::{ApiRequest, Budget};
 use tapecast::venue::binance::request::{Id, Refusal, Request, answer};
 use tapecast::venue::binance::stream::is_well_formed;
 
@@ -76,7 +76,8 @@ fn refused(sent: Option<&Value>, id: Option<&Value>, refusal: &Refusal) {
 fn ask_api(text: &str, sent: Option<&Value>) {
     let request = ApiRequest::parse(text, None, true);
     let outcome = request.query.as_ref().map(|_| b"{}".to_vec()).map_err(Clone::clone);
-    let reply: Value = serde_json::from_slice(&request.answer(&outcome, 7)).expect("JSON");
+    let budget = Budget { used: 7, limit: 6_000, retry_ms: None };
+    let reply: Value = serde_json::from_slice(&request.answer(&outcome, budget)).expect("JSON");
     assert_eq!(reply["id"], request.id.value());
     assert_eq!(reply["status"] == 200, request.query.is_ok());
     if request.query.is_ok() {

@@ -42,12 +42,12 @@ fuzz_target!(|bytes: &[u8]| -> Corpus {
             if let Speed::Times(times) = config.plan.speed {
                 assert!(Speed::TIMES_RANGE.contains(&times));
             }
-            for time in [config.stall_ms, config.backlog.age_ms_max, config.upbit.idle_timeout_ms] {
+            for time in [config.stall_ms, config.backlog.age_ms_max, config.upbit.limits.idle_timeout_ms] {
                 assert!(time <= CENTURY_MS);
             }
-            assert!(config.binance.lifetime_ms <= CENTURY_MS);
+            assert!(config.binance.limits.lifetime_ms <= CENTURY_MS);
             // No sum of a time and a clock overflows.
-            let mut heartbeat = Heartbeat::new(config.binance.heartbeat, CENTURY_MS);
+            let mut heartbeat = Heartbeat::new(config.binance.limits.heartbeat, CENTURY_MS);
             heartbeat.on_time(2 * CENTURY_MS, 0);
             heartbeat.on_time(2 * CENTURY_MS, 0);
         }

@@ -10,7 +10,7 @@ use tapecast::market::symbol::{Symbols, Venue};
 use tapecast::market::tick::{Kind, Level, PartialDepth, Tick};
 use tapecast::venue::binance::sbe::{self, Places};
 use tapecast::venue::binance::{self, Encoding, TimeUnit, stream};
-use tapecast::venue::upbit::{self, Format, json::StreamType};
+use tapecast::venue::upbit::{self, Edition, Format, Layout, json::StreamType};
 use tapecast::venue::{Decoder, LEVELS_MAX, Message};
 
 /// When messages are received.
@@ -29,7 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
                 check_name(bytes, decoder.tick.channel);
                 check_binance(&decoder.tick, &decoder.levels, &symbols);
             }
-            (Message::Tick, Venue::Upbit) => check_upbit(&decoder.tick, &decoder.levels, &symbols),
+            (Message::Tick, _) => check_upbit(&decoder.tick, &decoder.levels, &symbols),
             (Message::List(ticks), _) => ticks.iter().for_each(|tick| check_binance(tick, &[], &symbols)),
             (Message::Snapshot(snapshot), _) => check_snapshot(&snapshot),
         }
@@ -105,12 +105,13 @@ fn unit_of(tick: &Tick) -> Option<TimeUnit> {
 fn check_upbit(tick: &Tick, levels: &[Level], symbols: &Symbols) {
     let code = symbols.get(tick.symbol).name;
     for format in [Format::Default, Format::Simple, Format::JsonList, Format::SimpleList] {
-        let mut written = Vec::new();
+        let (mut written, mut merged) = (Vec::new(), Vec::new());
+        let layout = Layout { format, units: u8::MAX, grouping: None, edition: Edition::Recorded };
         let kind = StreamType::Realtime;
-        assert!(upbit::json::write_payload(tick, levels, code.as_str(), format, kind, &mut written));
+        assert!(upbit::json::write_payload(tick, levels, code.as_str(), &layout, kind, &mut merged, &mut written));
         let event = match format.is_list() {
             true => written.strip_prefix(b"[").and_then(|rest| rest.strip_suffix(b"]")).expect("a list"),
-            false => &written,
+            false => &written[..],
         };
         let (again, message) = decode(Venue::Upbit, event);
         assert!(matches!(message, Message::Tick));
