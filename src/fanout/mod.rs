@@ -18,9 +18,11 @@
 pub mod backlog;
 mod behind;
 pub mod cohort;
+pub mod delivery;
 pub mod frame;
 pub mod framing;
 pub mod id;
+mod membership;
 pub mod outlet;
 mod replay;
 mod resume;

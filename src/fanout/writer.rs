@@ -1,11 +1,11 @@
-//! The writer: ticks in, writes to sockets out; one per core.
+//! The writer: ticks in, writes to sockets out; one per core. Who is written to is in `membership`, and what one
+//! session alone is sent in [`delivery`](crate::fanout::delivery).
 //!
 //! A turn of the core's loop reads ticks with [`Fanout::on_tick`], which appends frames to cohorts, then calls
 //! [`Fanout::flush`], which writes each touched cohort's batch once to each of its members. Between turns no cohort
 //! holds unsent frames, so whatever a session is sent on its own ([`Fanout::send`]) stands in order with its events.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -16,19 +16,15 @@ use crate::fanout::cohort::Cohort;
 use crate::fanout::frame::Frame;
 use crate::fanout::id::{CohortId, OutletId, WantId};
 use crate::fanout::outlet::{Outlet, OutletState, Sent, Sink};
-use crate::fanout::routes::{Routes, Waiting, Want};
-use crate::market::channel::{Channel, Loss, Scope, Stream};
+use crate::fanout::routes::{Routes, Waiting};
+use crate::market::channel::{Channel, Loss, Scope};
 use crate::market::interest::Interest;
 use crate::market::kept::last_value::LastValues;
 use crate::market::symbol::{SymbolId, Symbols, Venue};
 use crate::market::tick::{Kind, Level, Tick};
 use crate::metrics::Metrics;
 use crate::protocol::deflate::Level as DeflateLevel;
-use crate::protocol::websocket::{Close, Opcode};
 use crate::venue::upbit::json::StreamType;
-
-/// How long a client may take to answer a close frame before its connection is ended.
-pub const CLOSE_GRACE_MS: u64 = 2_000;
 
 /// Largest batch memory a cohort keeps for its next batch.
 const BATCH_BYTES_KEPT: usize = 1 << 20;
@@ -36,12 +32,12 @@ const BATCH_BYTES_KEPT: usize = 1 << 20;
 /// All sessions of a core, as far as they are sent anything.
 pub struct Fanout<S> {
     pub(super) symbols: Symbols,
-    last_values: LastValues,
-    routes: Routes,
+    pub(super) last_values: LastValues,
+    pub(super) routes: Routes,
     /// Newest ticks since the last second, of the channels that somebody wants of all symbols together.
     pub(super) collected: FxHashMap<(Venue, Channel), BTreeMap<SymbolId, Tick>>,
-    cohorts: Slab<Cohort>,
-    cohort_ids: FxHashMap<Box<[WantId]>, CohortId>,
+    pub(super) cohorts: Slab<Cohort>,
+    pub(super) cohort_ids: FxHashMap<Box<[WantId]>, CohortId>,
     pub(super) outlets: Slab<Outlet<S>>,
     /// Cohorts with frames in their batch.
     touched: Vec<CohortId>,
@@ -250,7 +246,7 @@ impl<S: Sink> Fanout<S> {
         self.batch_bytes = 0;
     }
 
-    fn flush_cohort(&mut self, id: CohortId) {
+    pub(super) fn flush_cohort(&mut self, id: CohortId) {
         // A cohort may have been flushed, or have gone, since it was touched.
         let Some(cohort) = self.cohorts.get_mut(id.index()).filter(|cohort| !cohort.batch.marks.is_empty()) else {
             return;
@@ -300,187 +296,6 @@ impl<S: Sink> Fanout<S> {
         } else {
             self.keep_behind(batch);
         }
-    }
-
-    /// Adds a session's way out.
-    pub fn open(&mut self, sink: S) -> OutletId {
-        OutletId(self.outlets.insert(Outlet::new(sink, self.now_ms)) as u32)
-    }
-
-    /// Forgets a session. What it was not sent is counted as dropped.
-    pub fn remove(&mut self, id: OutletId) -> Outlet<S> {
-        self.leave(id);
-        self.stop_waiting(id);
-        let mut outlet = self.outlets.remove(id.index());
-        if outlet.is_lagging {
-            self.lagging.retain(|&other| other != id);
-            self.blocked.retain(|&other| other != id);
-        }
-        let dropped = outlet.backlog.frames();
-        outlet.dropped += dropped;
-        self.metrics.cores[self.core].frames_dropped.add(dropped);
-        outlet
-    }
-
-    /// Makes these the streams of a session; it moves to the cohort that has them. Nothing it was due is lost.
-    pub fn subscribe(&mut self, id: OutletId, wants: Vec<Want>) {
-        if self.outlets[id.index()].state != OutletState::Open {
-            return;
-        }
-        let wants = self.routes.intern(wants, &self.symbols);
-        self.move_to(id, wants);
-    }
-
-    fn move_to(&mut self, id: OutletId, wants: Box<[WantId]>) {
-        // Join before leaving, so that what both sets have in common is not forgotten in between.
-        let joined = (!wants.is_empty()).then(|| self.cohort_of(wants));
-        let current = self.outlets[id.index()].cohort.map(|(cohort, _)| cohort);
-        if joined == current {
-            return;
-        }
-        self.leave(id);
-        if let Some(cohort_id) = joined {
-            self.flush_cohort(cohort_id);
-            let cohort = &mut self.cohorts[cohort_id.index()];
-            self.outlets[id.index()].cohort = Some((cohort_id, cohort.members.len() as u32));
-            cohort.members.push(id);
-        }
-        self.metrics.cores[self.core].cohorts.set(self.cohorts.len() as u64);
-    }
-
-    fn cohort_of(&mut self, wants: Box<[WantId]>) -> CohortId {
-        if let Some(&id) = self.cohort_ids.get(&wants) {
-            return id;
-        }
-        let id = CohortId(self.cohorts.insert(Cohort::new(wants.clone())) as u32);
-        self.routes.add(id, &wants);
-        self.cohort_ids.insert(wants, id);
-        id
-    }
-
-    fn leave(&mut self, id: OutletId) {
-        let Some((cohort_id, place)) = self.outlets[id.index()].cohort.take() else { return };
-        let cohort = &mut self.cohorts[cohort_id.index()];
-        cohort.members.swap_remove(place as usize);
-        if let Some(moved) = cohort.members.get(place as usize) {
-            self.outlets[moved.index()].cohort = Some((cohort_id, place));
-        }
-        if self.cohorts[cohort_id.index()].members.is_empty() {
-            let cohort = self.cohorts.remove(cohort_id.index());
-            self.cohort_ids.remove(&cohort.wants);
-            self.routes.remove(cohort_id, &cohort.wants, &self.symbols);
-        }
-    }
-
-    /// A session is to be given the next value of what is wanted as a snapshot, there being none yet, and if it `joins`
-    /// all that follows.
-    pub fn wait(&mut self, id: OutletId, joins: bool, want: Want) {
-        if self.outlets[id.index()].state == OutletState::Open {
-            self.routes.wait(id, joins, want, &self.symbols);
-        }
-    }
-
-    /// A session no longer waits for anything.
-    pub fn stop_waiting(&mut self, id: OutletId) {
-        self.routes.stop_waiting(id, &self.symbols);
-    }
-
-    /// The newest value of what is wanted, as a frame appended to `out`; false if there is none yet.
-    pub fn snapshot(&mut self, want: &Want, out: &mut Batch) -> bool {
-        let Scope::Symbol(name) = want.scope else { return false };
-        let Some(symbol) = self.symbols.find(want.form.venue(), name.as_str()) else { return false };
-        let Some(last) = self.last_values.find(Stream { symbol, channel: want.channel }) else { return false };
-        let symbol = self.symbols.get(symbol);
-        self.frame.is_unnumbered = true;
-        let rendered = self.frame.render(&want.form, &last.tick, &last.levels, symbol, StreamType::Snapshot);
-        self.frame.is_unnumbered = false;
-        if rendered {
-            out.push(self.frame.bytes(), Mark::KEPT);
-        }
-        rendered
-    }
-
-    /// A message of one session that is no tick's, as a compressed frame appended to `out`.
-    pub fn deflate(&mut self, payload: &[u8], out: &mut Batch) {
-        self.frame.render_deflated(Opcode::Binary, payload);
-        out.push(self.frame.bytes(), Mark::KEPT);
-    }
-
-    /// Sends frames to one session, behind everything it is due.
-    pub fn send(&mut self, id: OutletId, batch: Batch) {
-        if self.outlets[id.index()].state == OutletState::Open && !batch.marks.is_empty() {
-            self.deliver(id, batch);
-        }
-    }
-
-    pub(super) fn deliver(&mut self, id: OutletId, batch: Batch) {
-        let outlet = &mut self.outlets[id.index()];
-        let frames = batch.marks.len() as u64;
-        let counts = &self.metrics.cores[self.core];
-        counts.frames_routed.add(frames);
-        let sent = if outlet.backlog.is_empty() { outlet.write(&batch.bytes, self.now_ms) } else { Sent::Part(0) };
-        match sent {
-            Sent::All => {
-                outlet.routed += frames;
-                outlet.delivered += frames;
-                counts.frames_delivered.add(frames);
-                counts.writes.add(1);
-                counts.bytes_written.add(batch.bytes.len() as u64);
-            }
-            Sent::Part(sent) => {
-                counts.bytes_written.add(sent as u64);
-                self.keep(id, &Rc::new(batch), sent);
-            }
-            Sent::Failed => {
-                outlet.routed += frames;
-                outlet.dropped += frames;
-                counts.frames_dropped.add(frames);
-                outlet.state = OutletState::Dead;
-                outlet.sink.abort();
-            }
-        }
-    }
-
-    /// Sends a close frame behind everything the session is due, and nothing after it.
-    pub fn close(&mut self, id: OutletId, close: Close) {
-        self.leave(id);
-        let outlet = &mut self.outlets[id.index()];
-        if outlet.state != OutletState::Open {
-            return;
-        }
-        // From here on limits no longer apply: there is nothing left that they could do.
-        outlet.state = OutletState::Closing { abort_at_ms: self.now_ms + CLOSE_GRACE_MS };
-        let dialect = outlet.dialect;
-        self.note_lagging(id);
-        let mut frame = Vec::new();
-        dialect.write_close(close, &mut frame);
-        let mut batch = Batch::default();
-        batch.push(&frame, Mark::KEPT);
-        self.deliver(id, batch);
-        self.hang_up(id);
-    }
-
-    /// Ends a session's connection at once. What it was due is counted as dropped when it is removed.
-    pub fn abort(&mut self, id: OutletId) {
-        self.leave(id);
-        let outlet = &mut self.outlets[id.index()];
-        outlet.state = OutletState::Dead;
-        outlet.sink.abort();
-    }
-
-    /// Whether a session is there whose sink is the one meant.
-    pub fn is_open(&self, id: OutletId, is_meant: impl Fn(&S) -> bool) -> bool {
-        self.outlets.get(id.index()).is_some_and(|outlet| is_meant(&outlet.sink))
-    }
-
-    /// A session's way out.
-    pub fn outlet(&self, id: OutletId) -> &Outlet<S> {
-        &self.outlets[id.index()]
-    }
-
-    /// How many sessions there are.
-    pub fn sessions(&self) -> usize {
-        self.outlets.len()
     }
 
     /// The symbols met so far.

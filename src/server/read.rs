@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::{spawn_local, yield_now};
 
-use crate::fanout::writer::CLOSE_GRACE_MS;
+use crate::fanout::delivery::CLOSE_GRACE_MS;
 use crate::fanout::{Dialect, Sink};
 use crate::protocol::lines::{self, Mode};
 use crate::protocol::websocket::{self, Close};

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local, yield_now};
 
 use crate::config::HIGH_WATER_BYTES;
-use crate::fanout::writer::CLOSE_GRACE_MS;
+use crate::fanout::delivery::CLOSE_GRACE_MS;
 use crate::feed::replay::Speed;
 use crate::market::interest::Interest;
 use crate::market::tick::{Level, Tick};
