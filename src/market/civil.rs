@@ -10,6 +10,9 @@ pub const NS_PER_SECOND: i64 = 1_000_000_000;
 /// Nanoseconds in a day.
 pub const NS_PER_DAY: i64 = 86_400 * NS_PER_SECOND;
 
+/// Korea's time less UTC, in nanoseconds; it has no daylight saving.
+pub const KST_NS: i64 = 9 * 3_600 * NS_PER_SECOND;
+
 /// A day of the Gregorian calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Date {

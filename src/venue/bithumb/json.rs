@@ -1,19 +1,15 @@
 //! Events as Bithumb writes them: compact, members in the order of the wire, numbers plain.
 
 use crate::market::channel::Channel;
-use crate::market::civil::{Date, NS_PER_MS, NS_PER_SECOND, day_and_second};
+use crate::market::civil::{KST_NS, day_and_second};
 use crate::market::decimal::Decimal;
 use crate::market::quotient::rounded;
-use crate::market::tick::{
-    DayChange, DayTicker, Direction, Kind, Level, MarketState, Orderbook, Record, Taker, Tick, Trade,
-};
+use crate::market::tick::{DayChange, DayTicker, Kind, Level, Orderbook, Record, Taker, Tick, Trade};
 use crate::venue::json::Json;
 use crate::venue::upbit::json::StreamType;
 use crate::venue::upbit::keys::{Keys, LONG, SHORT};
+use crate::venue::upbit::words;
 use crate::venue::upbit::{Edition, Layout, grouping};
-
-/// Korea is this far ahead of UTC, all year.
-const KST_NS: i64 = 9 * 3_600 * NS_PER_SECOND;
 
 /// Decimal places of rates.
 const RATE_PLACES: u8 = 8;
@@ -86,35 +82,27 @@ impl Event<'_> {
     }
 
     fn time(&mut self, key: &str, ns: i64) -> &mut Self {
-        self.json.text(key).int(ns.div_euclid(NS_PER_MS));
+        self.json.text(key).millis(ns);
         self
     }
 
     fn end(&mut self) {
-        self.json.text(self.keys.st).text(match self.stream_type {
-            StreamType::Snapshot => "\"SNAPSHOT\"}",
-            StreamType::Realtime => "\"REALTIME\"}",
-        });
+        self.json.text(self.keys.st).text(self.stream_type.as_json()).text("}");
     }
 
     fn taker(&mut self, taker: Taker) -> &mut Self {
-        self.json.text(self.keys.ab).text(if taker == Taker::Seller { "\"ASK\"" } else { "\"BID\"" });
+        self.json.text(self.keys.ab).text(words::taker(taker));
         self
     }
 
     fn change(&mut self, day: &DayChange) -> &mut Self {
         let keys = self.keys;
-        self.number(keys.pcp, day.previous_close).json.text(keys.c).text(match day.direction {
-            Direction::Rise => "\"RISE\"",
-            Direction::Even => "\"EVEN\"",
-            Direction::Fall => "\"FALL\"",
-        });
+        self.number(keys.pcp, day.previous_close).json.text(keys.c).text(words::direction(day.direction));
         self.number(keys.cp, day.amount)
     }
 
     fn date(&mut self, key: &str, day: i32, dash: &str) -> &mut Self {
-        let Date { year, month, day } = Date::from_days(day);
-        self.json.text(key).padded(year.into(), 4).text(dash).padded(month.into(), 2).text(dash).padded(day.into(), 2);
+        self.json.text(key).date(day, dash);
         self
     }
 
@@ -122,8 +110,7 @@ impl Event<'_> {
     fn korean(&mut self, key: &str, ns: i64, dash: &str, colon: &str) -> &mut Self {
         let (day, second) = day_and_second(ns + KST_NS);
         let ttm = self.keys.ttm;
-        self.date(key, day, dash).json.text(ttm).padded((second / 3_600).into(), 2).text(colon);
-        self.json.padded((second / 60 % 60).into(), 2).text(colon).padded((second % 60).into(), 2);
+        self.date(key, day, dash).json.text(ttm).time_of_day(second, colon);
         self
     }
 
@@ -175,11 +162,7 @@ impl Event<'_> {
         self.korean(keys.tdt, ticker.ts_trade, "", "").time(keys.ttms, ticker.ts_trade).taker(ticker.taker);
         self.number(keys.aav, ticker.ask_volume).number(keys.abv, ticker.bid_volume);
         self.record(keys.h52wp, keys.h52wdt, &ticker.highest_52w).record(keys.l52wp, keys.l52wdt, &ticker.lowest_52w);
-        self.json.text(keys.ms).text(match ticker.state {
-            MarketState::Preview => "\"PREVIEW\"",
-            MarketState::Active => "\"ACTIVE\"",
-            MarketState::Delisted => "\"DELISTED\"",
-        });
+        self.json.text(keys.ms).text(words::state(ticker.state));
         self.json.text(keys.its).bool(ticker.suspended);
         match ticker.delisting_day {
             None => {
@@ -190,7 +173,7 @@ impl Event<'_> {
                 self.date("\"", day, "-").json.text("\"");
             }
         }
-        self.json.text(keys.mw).text(if ticker.caution { "\"CAUTION\"" } else { "\"NONE\"" });
+        self.json.text(keys.mw).text(words::warning(ticker.caution));
         self.time(keys.tms, ts_event).end();
     }
 }

@@ -11,10 +11,9 @@ use crate::market::channel::{self, Channel};
 use crate::market::civil::{Date, NS_PER_DAY, NS_PER_MS, NS_PER_SECOND};
 use crate::market::decimal::Decimal;
 use crate::market::symbol::{Symbols, Venue};
-use crate::market::tick::{
-    Best, Candle, DayChange, DayTicker, Direction, Kind, Level, MarketState, Orderbook, Record, Taker, Tick, Trade,
-};
+use crate::market::tick::{Best, Candle, DayChange, DayTicker, Kind, Level, Orderbook, Record, Taker, Tick, Trade};
 use crate::venue::upbit::in_order;
+use crate::venue::upbit::words;
 use crate::venue::{LEVELS_MAX, Message, Rejected, intern};
 
 type Number<'a> = Option<&'a RawValue>;
@@ -236,20 +235,11 @@ fn record(price: Number<'_>, date: Option<&str>, name: &'static str) -> Result<R
 
 impl Event<'_> {
     fn taker(&self) -> Result<Taker, Rejected> {
-        match self.ab {
-            Some("BID") => Ok(Taker::Buyer),
-            Some("ASK") => Ok(Taker::Seller),
-            _ => Err(Rejected::Member("ab")),
-        }
+        self.ab.and_then(words::read_taker).ok_or(Rejected::Member("ab"))
     }
 
     fn day(&self) -> Result<DayChange, Rejected> {
-        let direction = match self.c {
-            Some("RISE") => Direction::Rise,
-            Some("EVEN") => Direction::Even,
-            Some("FALL") => Direction::Fall,
-            _ => return Err(Rejected::Member("c")),
-        };
+        let direction = self.c.and_then(words::read_direction).ok_or(Rejected::Member("c"))?;
         Ok(DayChange { previous_close: number(self.pcp, "pcp")?, direction, amount: number(self.cp, "cp")? })
     }
 
@@ -304,12 +294,7 @@ impl Event<'_> {
     }
 
     fn ticker(&self) -> Result<Kind, Rejected> {
-        let state = match self.ms {
-            Some("PREVIEW") => MarketState::Preview,
-            Some("ACTIVE") => MarketState::Active,
-            Some("DELISTED") => MarketState::Delisted,
-            _ => return Err(Rejected::Member("ms")),
-        };
+        let state = self.ms.and_then(words::read_state).ok_or(Rejected::Member("ms"))?;
         Ok(Kind::DayTicker(DayTicker {
             open: number(self.op, "op")?,
             high: number(self.hp, "hp")?,

@@ -7,11 +7,10 @@ use crate::market::channel::Channel;
 use crate::market::civil::{Date, NS_PER_MS};
 use crate::market::decimal::Decimal;
 use crate::market::symbol::{Symbols, Venue};
-use crate::market::tick::{
-    Best, DayChange, DayTicker, Direction, Kind, Level, MarketState, Orderbook, Record, Taker, Tick, Trade,
-};
+use crate::market::tick::{Best, DayChange, DayTicker, Direction, Kind, Level, Orderbook, Record, Taker, Tick, Trade};
 use crate::venue::cursor::Cursor;
 use crate::venue::upbit::keys::{Keys, LONG, SHORT};
+use crate::venue::upbit::words;
 use crate::venue::{LEVELS_MAX, intern};
 
 /// Reads a message in the usual form. `None` for whatever has another form; `tick` and `levels` are then meaningless,
@@ -99,21 +98,12 @@ impl<'t> InOrder<'t> {
 
     #[inline(always)]
     fn taker(&mut self) -> Option<Taker> {
-        match self.quoted(self.keys.ab)? {
-            "BID" => Some(Taker::Buyer),
-            "ASK" => Some(Taker::Seller),
-            _ => None,
-        }
+        words::read_taker(self.quoted(self.keys.ab)?)
     }
 
     #[inline(always)]
     fn direction(&mut self) -> Option<Direction> {
-        match self.quoted(self.keys.c)? {
-            "RISE" => Some(Direction::Rise),
-            "EVEN" => Some(Direction::Even),
-            "FALL" => Some(Direction::Fall),
-            _ => None,
-        }
+        words::read_direction(self.quoted(self.keys.c)?)
     }
 
     #[inline(always)]
@@ -181,12 +171,7 @@ impl<'t> InOrder<'t> {
         let (ask_volume, bid_volume) = (self.number(keys.aav)?, self.number(keys.abv)?);
         let highest_52w = self.record(keys.h52wp, keys.h52wdt)?;
         let lowest_52w = self.record(keys.l52wp, keys.l52wdt)?;
-        let state = match self.quoted(keys.ms)? {
-            "PREVIEW" => MarketState::Preview,
-            "ACTIVE" => MarketState::Active,
-            "DELISTED" => MarketState::Delisted,
-            _ => return None,
-        };
+        let state = words::read_state(self.quoted(keys.ms)?)?;
         self.cursor.literal(keys.its)?;
         let suspended = self.cursor.bool()?;
         // A market that leaves is rare enough for the parser.

@@ -1,15 +1,14 @@
 //! Events as Upbit writes them: compact, members in the order of the wire, numbers bare and spelled as they are there.
 
 use crate::market::channel::{Channel, Unit};
-use crate::market::civil::{Date, NS_PER_MS, NS_PER_SECOND, day_and_second};
+use crate::market::civil::{Date, KST_NS, day_and_second};
 use crate::market::decimal::Decimal;
-use crate::market::tick::{
-    Candle, DayChange, DayTicker, Direction, Kind, Level, MarketState, Orderbook, Record, Taker, Tick, Trade,
-};
+use crate::market::tick::{Candle, DayChange, DayTicker, Kind, Level, Orderbook, Record, Taker, Tick, Trade};
 use crate::venue::json::Json;
 use crate::venue::upbit::grouping;
 use crate::venue::upbit::keys::{Keys, LONG, SHORT};
 use crate::venue::upbit::spelling::{Spelling, Spellings, spellings};
+use crate::venue::upbit::words;
 use crate::venue::upbit::{Edition, Layout};
 
 /// Whether an event is the state a subscription starts from or an update.
@@ -19,6 +18,17 @@ pub enum StreamType {
     Snapshot,
     /// An update.
     Realtime,
+}
+
+impl StreamType {
+    /// As JSON.
+    #[inline]
+    pub fn as_json(self) -> &'static str {
+        match self {
+            StreamType::Snapshot => "\"SNAPSHOT\"",
+            StreamType::Realtime => "\"REALTIME\"",
+        }
+    }
 }
 
 /// Appends the payload of a tick. `code` is the exchange's spelling, `KRW-BTC`.
@@ -99,52 +109,34 @@ impl Event<'_> {
     }
 
     fn time(&mut self, key: &str, ns: i64) -> &mut Self {
-        self.json.text(key).int(ns.div_euclid(NS_PER_MS));
+        self.json.text(key).millis(ns);
         self
     }
 
     fn stream_type(&mut self) {
-        self.json.text(self.keys.st).text(match self.stream_type {
-            StreamType::Snapshot => "\"SNAPSHOT\"",
-            StreamType::Realtime => "\"REALTIME\"",
-        });
+        self.json.text(self.keys.st).text(self.stream_type.as_json());
     }
 
     fn date(&mut self, key: &str, day: i32, dash: &str) -> &mut Self {
-        let Date { year, month, day } = Date::from_days(day);
-        self.json.text(key).padded(year.into(), 4).text(dash).padded(month.into(), 2).text(dash).padded(day.into(), 2);
+        self.json.text(key).date(day, dash);
         self
     }
 
     fn taker(&mut self, taker: Taker) -> &mut Self {
-        self.json.text(self.keys.ab).text(match taker {
-            Taker::Seller => "\"ASK\"",
-            Taker::Buyer => "\"BID\"",
-        });
+        self.json.text(self.keys.ab).text(words::taker(taker));
         self
     }
 
     fn direction(&mut self, day: &DayChange) -> &mut Self {
-        self.json.text(self.keys.c).text(match day.direction {
-            Direction::Rise => "\"RISE\"",
-            Direction::Even => "\"EVEN\"",
-            Direction::Fall => "\"FALL\"",
-        });
-        self
-    }
-
-    /// A time of the day, `05:30:12` or `053012`.
-    fn clock(&mut self, second: u32, colon: &str) -> &mut Self {
-        self.json.padded((second / 3_600).into(), 2).text(colon).padded((second / 60 % 60).into(), 2);
-        self.json.text(colon).padded((second % 60).into(), 2);
+        self.json.text(self.keys.c).text(words::direction(day.direction));
         self
     }
 
     /// A date and a time of the day: `2026-03-18T05:30:00`.
     fn date_time(&mut self, key: &str, ns: i64) -> &mut Self {
         let (day, second) = day_and_second(ns);
-        self.date(key, day, "-").json.text("T");
-        self.clock(second, ":")
+        self.date(key, day, "-").json.text("T").time_of_day(second, ":");
+        self
     }
 
     fn trade(&mut self, trade: &Trade) {
@@ -156,7 +148,7 @@ impl Event<'_> {
             // Upbit once left out the seconds of a full minute: "18:17", then "18:17:01".
             self.json.padded((second / 3_600).into(), 2).text(":").padded((second / 60 % 60).into(), 2);
         } else {
-            self.clock(second, ":");
+            self.json.time_of_day(second, ":");
         }
         self.time(keys.ttms, trade.ts_trade);
         self.number(keys.tp, trade.price, spellings.trade_price).number(keys.tv, trade.size, spellings.trade_size);
@@ -209,8 +201,6 @@ impl Event<'_> {
     }
 
     fn candle(&mut self, candle: &Candle, unit: Unit) {
-        /// Korea is this far ahead of UTC, all year.
-        const KST_NS: i64 = 9 * 3_600 * NS_PER_SECOND;
         let (keys, spellings, ts_event) = (self.keys, self.spellings, self.tick.ts_event);
         self.json.text(keys.ty).text("candle.").text(unit.name()).text(keys.cd).text(self.code);
         self.date_time(keys.cdttmu, candle.ts_open).date_time(keys.cdttmk, candle.ts_open + KST_NS).json.text("\"");
@@ -236,16 +226,12 @@ impl Event<'_> {
         self.number(keys.cr, ticker.change_rate, rate).number(keys.scr, ticker.signed_change_rate, rate);
         self.taker(ticker.taker).number(keys.tv, ticker.last.size, size).number(keys.atv, ticker.volume, size);
         let (day, second) = day_and_second(ticker.ts_trade);
-        self.date(keys.tdt, day, "").json.text(keys.ttm);
-        self.clock(second, "").time(keys.ttms, ticker.ts_trade);
+        self.date(keys.tdt, day, "").json.text(keys.ttm).time_of_day(second, "");
+        self.time(keys.ttms, ticker.ts_trade);
         self.number(keys.aav, ticker.ask_volume, size).number(keys.abv, ticker.bid_volume, size);
         self.record(keys.h52wp, keys.h52wdt, &ticker.highest_52w);
         self.record(keys.l52wp, keys.l52wdt, &ticker.lowest_52w);
-        self.json.text(keys.ms).text(match ticker.state {
-            MarketState::Preview => "\"PREVIEW\"",
-            MarketState::Active => "\"ACTIVE\"",
-            MarketState::Delisted => "\"DELISTED\"",
-        });
+        self.json.text(keys.ms).text(words::state(ticker.state));
         self.json.text(keys.its).bool(ticker.suspended);
         match ticker.delisting_day {
             None => self.json.text(keys.dd).text("null"),
@@ -255,7 +241,7 @@ impl Event<'_> {
                 self.json.text(",\"month\":").int(date.month.into()).text(",\"day\":").int(date.day.into()).text("}")
             }
         };
-        self.json.text(keys.mw).text(if ticker.caution { "\"CAUTION\"" } else { "\"NONE\"" });
+        self.json.text(keys.mw).text(words::warning(ticker.caution));
         self.time(keys.tms, self.tick.ts_event);
         self.number(keys.atp24h, ticker.turnover_24h, turnover_24h).number(keys.atv24h, ticker.volume_24h, size);
         self.stream_type();

@@ -11,6 +11,7 @@ pub(in crate::venue) mod keys;
 pub mod request;
 pub mod rest;
 mod spelling;
+pub(in crate::venue) mod words;
 
 use crate::market::channel::{Channel, Unit};
 use crate::venue::grammar::{Grammar, Socket};

@@ -1,19 +1,17 @@
 //! How answers are written: members in the exchange's order, numbers plain.
 
-use crate::market::civil::{Date, NS_PER_MS, NS_PER_SECOND, day_and_second};
+use crate::market::civil::{KST_NS, day_and_second};
 use crate::market::decimal::Decimal;
 use crate::market::kept::quotation::BookWindow;
 use crate::market::quotient::{plain, quotient};
 use crate::market::symbol::Name;
-use crate::market::tick::{DayTicker, Direction, Level, Record, Taker, Trade};
+use crate::market::tick::{DayTicker, Direction, Level, Record, Trade};
 use crate::market::trading::bar::Bar;
 use crate::venue::json::Json;
 use crate::venue::upbit::rest::orderbook::{Steps, grouped};
 use crate::venue::upbit::rest::query::Length;
 use crate::venue::upbit::rest::reply::{Answer, Candle};
-
-/// Korea's time less UTC; it has no daylight saving.
-const KST_NS: i64 = 9 * 3_600 * NS_PER_SECOND;
+use crate::venue::upbit::words;
 
 impl Answer {
     /// The body, an array.
@@ -92,55 +90,35 @@ impl<'a> Object<'a> {
     }
 
     fn milliseconds(&mut self, key: &str, ns: i64) -> &mut Self {
-        self.key(key).int(ns.div_euclid(NS_PER_MS));
+        self.key(key).millis(ns);
         self
     }
 
     fn date(&mut self, key: &str, ns: i64, dash: &str) -> &mut Self {
-        self.key(key).text("\"");
-        write_date(&mut self.0, day_and_second(ns).0, dash);
-        self.0.text("\"");
+        self.key(key).text("\"").date(day_and_second(ns).0, dash).text("\"");
         self
     }
 
     fn time(&mut self, key: &str, ns: i64, colon: &str) -> &mut Self {
-        self.key(key).text("\"");
-        write_time(&mut self.0, ns, colon);
-        self.0.text("\"");
+        self.key(key).text("\"").time_of_day(day_and_second(ns).1, colon).text("\"");
         self
     }
 
     /// `yyyy-MM-ddTHH:mm:ss`.
     fn date_time(&mut self, key: &str, ns: i64) -> &mut Self {
-        self.key(key).text("\"");
-        write_date(&mut self.0, day_and_second(ns).0, "-");
-        self.0.text("T");
-        write_time(&mut self.0, ns, ":");
-        self.0.text("\"");
+        let (day, second) = day_and_second(ns);
+        self.key(key).text("\"").date(day, "-").text("T").time_of_day(second, ":").text("\"");
         self
     }
 
     fn record(&mut self, price_key: &str, date_key: &str, record: &Record) -> &mut Self {
-        self.number(price_key, record.price).key(date_key).text("\"");
-        write_date(&mut self.0, record.day, "-");
-        self.0.text("\"");
+        self.number(price_key, record.price).key(date_key).text("\"").date(record.day, "-").text("\"");
         self
     }
 
     fn end(&mut self) {
         self.0.text("}");
     }
-}
-
-fn write_date(json: &mut Json, day: i32, dash: &str) {
-    let Date { year, month, day } = Date::from_days(day);
-    json.padded(year.into(), 4).text(dash).padded(month.into(), 2).text(dash).padded(day.into(), 2);
-}
-
-fn write_time(json: &mut Json, ns: i64, colon: &str) {
-    let second = day_and_second(ns).1;
-    json.padded((second / 3_600).into(), 2).text(colon).padded((second / 60 % 60).into(), 2);
-    json.text(colon).padded((second % 60).into(), 2);
 }
 
 fn write_ticker(code: &Name, ticker: &DayTicker, ts_event: i64, out: &mut Vec<u8>) {
@@ -150,14 +128,7 @@ fn write_ticker(code: &Name, ticker: &DayTicker, ts_event: i64, out: &mut Vec<u8
     object.date("trade_date_kst", kst, "").time("trade_time_kst", kst, "").milliseconds("trade_timestamp", utc);
     object.number("opening_price", ticker.open).number("high_price", ticker.high).number("low_price", ticker.low);
     object.number("trade_price", ticker.last.price).number("prev_closing_price", ticker.day.previous_close);
-    object.text(
-        "change",
-        match ticker.day.direction {
-            Direction::Rise => "RISE",
-            Direction::Even => "EVEN",
-            Direction::Fall => "FALL",
-        },
-    );
+    object.key("change").text(words::direction(ticker.day.direction));
     object.number("change_price", ticker.day.amount).number("change_rate", ticker.change_rate);
     object.number("signed_change_price", ticker.signed_change);
     object.number("signed_change_rate", ticker.signed_change_rate).number("trade_volume", ticker.last.size);
@@ -210,13 +181,7 @@ fn write_trade(code: &Name, trade: &Trade, out: &mut Vec<u8>) {
         Direction::Even | Direction::Rise => Some(day.amount),
     });
     object.optional("prev_closing_price", trade.day.map(|day| day.previous_close)).optional("change_price", change);
-    object.text(
-        "ask_bid",
-        match trade.taker {
-            Taker::Seller => "ASK",
-            Taker::Buyer => "BID",
-        },
-    );
+    object.key("ask_bid").text(words::taker(trade.taker));
     object.key("sequential_id").int(trade.id);
     object.end();
 }
