@@ -1,7 +1,8 @@
 //! A client of Binance's WebSocket API: it asks, and is answered; nothing is pushed but the notice of a shutdown.
 
 use crate::protocol::websocket::{Close, Opcode};
-use crate::session::heartbeat::{Beat, Heartbeat, HeartbeatLimits};
+use crate::session::heartbeat::HeartbeatLimits;
+use crate::session::liveness::Liveness;
 use crate::session::{Effects, Incoming};
 use crate::venue::binance::TimeUnit;
 use crate::venue::binance::api::ApiRequest;
@@ -11,9 +12,7 @@ use crate::venue::binance::api::ApiRequest;
 pub struct ApiSession {
     unit: Option<String>,
     shows_limits: bool,
-    heartbeat: Heartbeat,
-    lifetime_ms: u64,
-    opened_ms: u64,
+    liveness: Liveness,
 }
 
 impl ApiSession {
@@ -25,9 +24,7 @@ impl ApiSession {
         ApiSession {
             unit: parameter("timeUnit"),
             shows_limits: parameter("returnRateLimits").as_deref() != Some("false"),
-            heartbeat: Heartbeat::new(heartbeat, now_ms),
-            lifetime_ms,
-            opened_ms: now_ms,
+            liveness: Liveness::new(heartbeat, lifetime_ms, now_ms),
         }
     }
 
@@ -39,20 +36,13 @@ impl ApiSession {
             }
             Incoming::Binary(_) => effects.close(Close::INVALID_REQUEST),
             Incoming::Ping(payload) => effects.send(Opcode::Pong, payload),
-            Incoming::Pong(payload) => self.heartbeat.on_pong(payload, now_ms),
+            Incoming::Pong(payload) => self.liveness.on_pong(payload, now_ms),
         }
     }
 
     /// Time has passed.
     pub fn on_time(&mut self, now_ms: u64, unix_ms: u64, effects: &mut Effects) {
-        match self.heartbeat.on_time(now_ms, unix_ms) {
-            Beat::Nothing => {}
-            Beat::Ping(payload) => effects.send(Opcode::Ping, payload.to_string().as_bytes()),
-            Beat::Lost => effects.close(Close::PONG_TIMEOUT),
-        }
-        if self.lifetime_ms > 0 && now_ms >= self.opened_ms + self.lifetime_ms {
-            effects.close(Close::LIFETIME);
-        }
+        self.liveness.on_time(now_ms, unix_ms, effects);
     }
 
     /// The server stops.

@@ -11,7 +11,8 @@ use serde_json::Value;
 use crate::fanout::frame::Form;
 use crate::fanout::routes::Want;
 use crate::protocol::websocket::{Close, Opcode};
-use crate::session::heartbeat::{Beat, Heartbeat, HeartbeatLimits};
+use crate::session::heartbeat::HeartbeatLimits;
+use crate::session::liveness::Liveness;
 use crate::session::rate::{Rate, RateLimits};
 use crate::session::{Effects, Incoming};
 use crate::venue::binance::address::Address;
@@ -42,9 +43,8 @@ pub struct BinanceSession {
     unit: TimeUnit,
     encoding: Encoding,
     limits: BinanceLimits,
-    heartbeat: Heartbeat,
+    liveness: Liveness,
     rate: Rate,
-    opened_ms: u64,
 }
 
 impl BinanceSession {
@@ -57,9 +57,8 @@ impl BinanceSession {
             unit: address.unit,
             encoding: address.encoding,
             limits,
-            heartbeat: Heartbeat::new(limits.heartbeat, now_ms),
+            liveness: Liveness::new(limits.heartbeat, limits.lifetime_ms, now_ms),
             rate: Rate::new(limits.rate, now_ms),
-            opened_ms: now_ms,
         };
         session.add(&address.names);
         session
@@ -87,20 +86,13 @@ impl BinanceSession {
             },
             Incoming::Binary(_) => effects.close(Close::INVALID_REQUEST),
             Incoming::Ping(payload) => effects.send(Opcode::Pong, payload),
-            Incoming::Pong(payload) => self.heartbeat.on_pong(payload, now_ms),
+            Incoming::Pong(payload) => self.liveness.on_pong(payload, now_ms),
         }
     }
 
     /// Time has passed.
     pub fn on_time(&mut self, now_ms: u64, unix_ms: u64, effects: &mut Effects) {
-        match self.heartbeat.on_time(now_ms, unix_ms) {
-            Beat::Nothing => {}
-            Beat::Ping(payload) => effects.send(Opcode::Ping, payload.to_string().as_bytes()),
-            Beat::Lost => effects.close(Close::PONG_TIMEOUT),
-        }
-        if self.limits.lifetime_ms > 0 && now_ms >= self.opened_ms + self.limits.lifetime_ms {
-            effects.close(Close::LIFETIME);
-        }
+        self.liveness.on_time(now_ms, unix_ms, effects);
     }
 
     /// The server stops: an event that nobody subscribes to, wrapped or not as all others now are, then the end.

@@ -8,6 +8,7 @@ pub mod binance;
 pub mod events;
 pub mod heartbeat;
 pub mod lines;
+pub mod liveness;
 pub mod rate;
 pub mod selection;
 pub mod socketio;
