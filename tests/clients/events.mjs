@@ -3,25 +3,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
-import { chromium } from 'playwright-core'
+import { close, open } from './browser.mjs'
 import { step } from './client.mjs'
 
 const CONNECTIONS = 4
 
-const browser = await chromium.launch({
-  executablePath: process.argv[3],
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-})
-const page = await browser.newPage()
-page.setDefaultTimeout(0) // the script has a deadline of its own
+const page = await open()
 
 // A page of another server, which may listen unless ours is told otherwise.
 const elsewhere = createServer((_, response) => response.end('<!doctype html><title>elsewhere</title>'))
@@ -56,5 +43,5 @@ assert.deepEqual(
 )
 assert.equal(new Set(ids).size, ids.length, 'every event has an id of its own')
 assert.match(ids[0], /^[0-9a-f]{8}-\d+\.\d+$/)
-await browser.close()
+await close()
 elsewhere.close()

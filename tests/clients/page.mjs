@@ -1,26 +1,13 @@
 // The server's own page in Chromium, with TLS where the address is wss://. Prints RESTART when the server may be stopped and started again.
 
 import assert from 'node:assert/strict'
-import { chromium } from 'playwright-core'
+import { close, open } from './browser.mjs'
 import { server, step } from './client.mjs'
 
 const address = server.replace(/^ws/, 'http')
 const NARROW = { width: 400, height: 800 }
 
-const browser = await chromium.launch({
-  executablePath: process.argv[3],
-  args: [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ],
-})
-const page = await browser.newPage({ ignoreHTTPSErrors: address.startsWith('https:') })
-page.setDefaultTimeout(0) // the script has a deadline of its own
+const page = await open({ ignoreHTTPSErrors: address.startsWith('https:') })
 const complaints = []
 process.on('exit', code => code === 0 || console.error('what the page complained of:', complaints))
 page.on('console', message => message.type() === 'error' && complaints.push(message.text()))
@@ -98,4 +85,4 @@ await page.waitForFunction(count => window.shown['BTCUSDT last'].length > count,
 // That a server which is not there could not be reached is the browser's own complaint.
 assert.deepEqual(complaints.filter(text => !/ERR_CONNECTION|WebSocket connection/.test(text)), [])
 
-await browser.close()
+await close()
