@@ -5,16 +5,14 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use support::engine::Origin;
 use support::recordings;
-use tapecast::feed::merge::Merge;
 use tapecast::feed::tape::Source;
 use tapecast::market::book::Book;
 use tapecast::market::channel::{Channel, Interval, Pace, Zone};
-use tapecast::market::civil::NS_PER_MS;
 use tapecast::market::engine::{Derive, Engine};
 use tapecast::market::symbol::{SymbolId, Symbols};
 use tapecast::market::tick::{Kind, Kline, Level, Tick};
-use tapecast::venue::{Decoder, Message};
 
 /// What a tape says itself, and what follows from the rest of it.
 struct Played {
@@ -25,56 +23,18 @@ struct Played {
 }
 
 fn play(source: Source) -> Played {
-    let mut feed = Merge::open(&[source]).expect("the tape opens");
-    let (mut decoder, mut message, mut symbols) = (Decoder::default(), Vec::new(), Symbols::default());
-    let (mut native, mut derived) = (Vec::new(), Vec::new());
-    let mut engine = Engine::new(Derive::Always);
-    for channel in [
+    let wanted = [
         Channel::Kline(Interval::M1, Zone::Utc),
         Channel::Depth(Pace::Ms1000),
         Channel::BookTicker,
         Channel::AggTrade,
         Channel::Ticker,
-    ] {
-        engine.interest().set_everywhere(channel);
-    }
-    let (mut sequence, mut announced, mut clock) = (0, 0, None);
-    while let Some((ts_recv, venue)) = feed.next(&mut message) {
-        let mut out = |tick: &Tick, levels: &[Level]| derived.push((*tick, levels.to_vec()));
-        let step = 100 * NS_PER_MS;
-        let mut next = clock.unwrap_or(ts_recv) / step * step + step;
-        while next <= ts_recv {
-            engine.on_clock(next, sequence, &mut out);
-            next += step;
-        }
-        clock = Some(ts_recv);
-        sequence += 1;
-        let ticks = match decoder.decode(venue, &mut message, ts_recv, &mut symbols) {
-            Ok(Message::Tick) => vec![decoder.tick],
-            Ok(Message::Snapshot(snapshot)) => {
-                engine.on_snapshot(snapshot);
-                continue;
-            }
-            _ => continue,
-        };
-        while announced < symbols.len() {
-            let symbol = SymbolId(announced as u32);
-            let tick = Tick { symbol, kind: Kind::Announce(*symbols.get(symbol)), ..Tick::default() };
-            engine.on_tick(&tick, &[], &mut out);
-            announced += 1;
-        }
-        for tick in ticks {
-            let tick = Tick { sequence, ts_recv, ..tick };
-            native.push((tick, decoder.levels.clone()));
-            engine.on_tick(&tick, &decoder.levels, &mut out);
-        }
-    }
-    // Candles close up to two seconds after the tape's end, and what is merged goes out.
-    let end = clock.unwrap_or(0);
-    for n in 1..=50 {
-        let mut out = |tick: &Tick, levels: &[Level]| derived.push((*tick, levels.to_vec()));
-        engine.on_clock(end + n * 100 * NS_PER_MS, sequence, &mut out);
-    }
+    ];
+    let (mut native, mut derived) = (Vec::new(), Vec::new());
+    let (engine, symbols) = support::engine::play(source, Derive::Always, &wanted, |origin, tick, levels| {
+        let ticks = if origin == Origin::Tape { &mut native } else { &mut derived };
+        ticks.push((*tick, levels.to_vec()));
+    });
     Played { symbols, native, derived, engine }
 }
 

@@ -3,52 +3,25 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::support::engine::{self, Origin};
 use crate::support::recordings;
-use tapecast::feed::merge::Merge;
 use tapecast::feed::tape::Source;
 use tapecast::market::book::Book;
 use tapecast::market::channel::{Channel, Levels, Pace, Unit};
-use tapecast::market::civil::{NS_PER_MS, NS_PER_SECOND};
+use tapecast::market::civil::NS_PER_SECOND;
 use tapecast::market::decimal::Decimal;
 use tapecast::market::engine::{Derive, Engine};
-use tapecast::market::symbol::{SymbolId, Symbols};
+use tapecast::market::symbol::SymbolId;
 use tapecast::market::tick::{AggTrade, Candle, DayTicker, Direction, Kind, Level, Taker, Tick, Trade};
-use tapecast::venue::{Decoder, Message};
 
 /// Plays a recording; `seen` gets all that is published, in its order.
 fn play(path: &Path, wanted: &[Channel], mut seen: impl FnMut(&Tick, &[Level])) -> Engine {
-    let mut feed = Merge::open(&[Source::File(path.to_owned())]).expect("the recording opens");
-    let (mut decoder, mut message, mut symbols) = (Decoder::default(), Vec::new(), Symbols::default());
-    let mut engine = Engine::new(Derive::Auto);
-    wanted.iter().for_each(|&channel| engine.interest().set_everywhere(channel));
-    let (mut sequence, mut announced, mut clock) = (0, 0, None);
-    let step = 100 * NS_PER_MS;
-    while let Some((ts_recv, venue)) = feed.next(&mut message) {
-        let mut next = clock.unwrap_or(ts_recv) / step * step + step;
-        while next <= ts_recv {
-            engine.on_clock(next, sequence, &mut seen);
-            next += step;
+    let source = Source::File(path.to_owned());
+    let (engine, _) = engine::play(source, Derive::Auto, wanted, |origin, tick, levels| {
+        if origin == Origin::Engine {
+            seen(tick, levels);
         }
-        clock = Some(ts_recv);
-        sequence += 1;
-        match decoder.decode(venue, &mut message, ts_recv, &mut symbols) {
-            Ok(Message::Tick) => {}
-            Ok(Message::Snapshot(snapshot)) => {
-                engine.on_snapshot(snapshot);
-                continue;
-            }
-            _ => continue,
-        }
-        while announced < symbols.len() {
-            let symbol = SymbolId(announced as u32);
-            let tick = Tick { symbol, kind: Kind::Announce(*symbols.get(symbol)), ..Tick::default() };
-            engine.on_tick(&tick, &[], &mut |_, _| {});
-            announced += 1;
-        }
-        let tick = Tick { sequence, ts_recv, ..decoder.tick };
-        engine.on_tick(&tick, &decoder.levels, &mut seen);
-    }
-    (1..=50).for_each(|n| engine.on_clock(clock.unwrap_or(0) + n * step, sequence, &mut seen));
+    });
     engine
 }
 

@@ -1,6 +1,8 @@
 //! What tests that speak to a server from outside share: a server in a process of its own, and a plain client.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod engine;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
