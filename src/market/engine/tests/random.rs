@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::twin::{Seen, check_candles, check_changes, check_rolling};
 use super::*;
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 
 /// What happens next in a market: so much later (in milliseconds), a trade at this price that was executed some time
 /// before its event, or silence.
@@ -53,8 +54,14 @@ fn play(played: &mut Played, steps: &[Step]) -> Vec<Seen> {
     seen
 }
 
+/// Steps that once failed stand beside this file, and are tried first.
+fn config() -> ProptestConfig {
+    let failure_persistence = Some(Box::new(FileFailurePersistence::WithSource("regressions")) as _);
+    ProptestConfig { cases: 64, failure_persistence, ..ProptestConfig::default() }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn windows_and_long_candles_are_what_the_list_of_trades_says(
