@@ -36,7 +36,7 @@ use peers::{Read, SerdeJson, SonicRs, reader};
 use tape::{Event, KINDS, POOL, Recording, is_test, recorded};
 use tapecast::fanout::Form;
 use tapecast::fanout::frame::Frame;
-use tapecast::feed::tape::Source;
+use tapecast::feed::source::Source;
 use tapecast::market::symbol::{Symbols, Venue};
 use tapecast::market::tick::{Level, Tick};
 use tapecast::protocol::websocket::{Opcode, write_frame};
@@ -223,7 +223,7 @@ fn recordings(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode_recorded_throughput");
     for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let Recording { mut symbols, events, .. } = Recording::read(Source::File(path), 20_000);
+        let Recording { mut symbols, events, .. } = Recording::read(Source::file(path), 20_000);
         let events: Vec<&Event> = events.iter().collect();
         if events.is_empty() {
             continue;

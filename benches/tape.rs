@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use tapecast::feed::builtin::DEMO;
 use tapecast::feed::merge::Merge;
-use tapecast::feed::tape::Source;
+use tapecast::feed::source::Source;
 use tapecast::market::book::snapshot::Snapshot;
 use tapecast::market::channel::{Channel, Interval, Levels, Pace, Window, Zone};
 use tapecast::market::engine::{Derive, Engine};

@@ -3,11 +3,10 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use support::engine::Origin;
 use support::recordings;
-use tapecast::feed::tape::Source;
+use tapecast::feed::source::Source;
 use tapecast::market::book::Book;
 use tapecast::market::channel::{Channel, Interval, Pace, Zone};
 use tapecast::market::engine::{Derive, Engine};
@@ -109,7 +108,7 @@ fn compare_agg_trades(played: &Played) -> (usize, usize) {
 #[test]
 fn what_the_demo_tape_says_itself_follows_from_its_trades_and_changes() {
     let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/feeds/demo.jsonl.zst");
-    let played = play(Source::File(PathBuf::from(demo)));
+    let played = play(Source::file(demo));
     let counts = played.engine.counts();
     assert_eq!((counts.trades_refused, counts.trades_repeated, counts.late_trades), (0, 0, 0), "{counts:?}");
     assert_eq!(counts.books.gaps, 0);
@@ -124,7 +123,7 @@ fn what_the_demo_tape_says_itself_follows_from_its_trades_and_changes() {
 fn books_of_recordings_follow_from_their_changes_taken_together() {
     let Some(folder) = recordings() else { return };
     for name in ["20240808-btc-eth", "20240723-nexo", "20210405-10sym", "20210404-3sym"] {
-        let played = play(Source::File(folder.join(format!("binance-spot-{name}.jsonl.zst"))));
+        let played = play(Source::file(folder.join(format!("binance-spot-{name}.jsonl.zst"))));
         let counts = played.engine.counts();
         assert!(counts.trades_added > 0 && counts.trades_refused + counts.times_refused == 0, "{name} {counts:?}");
         compare_candles(&played);

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use support::recordings;
 use tapecast::feed::merge::Merge;
-use tapecast::feed::tape::{Damage, Source};
+use tapecast::feed::source::Source;
+use tapecast::feed::tape::Damage;
 use tapecast::market::decimal::Decimal;
 use tapecast::market::engine::Engine;
 use tapecast::market::symbol::{Symbols, Venue};
@@ -37,7 +38,7 @@ struct Trades {
 }
 
 fn play(path: &std::path::Path) -> Played {
-    let mut feed = Merge::open(&[Source::File(path.to_owned())]).expect("the recording opens");
+    let mut feed = Merge::open(&[Source::file(path)]).expect("the recording opens");
     let (mut played, mut decoder, mut message) = (Played::default(), Decoder::default(), Vec::new());
     while let Some((ts_recv, venue)) = feed.next(&mut message) {
         match decoder.decode(venue, &mut message, ts_recv, &mut played.symbols) {

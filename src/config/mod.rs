@@ -12,6 +12,7 @@ pub mod upbit;
 pub mod value;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::config::binance::BinanceConfig;
 use crate::config::plain::PlainConfig;
@@ -23,8 +24,9 @@ pub use crate::config::value::ConfigError;
 use crate::config::value::{address, millis, value, within};
 use crate::fanout::BacklogLimits;
 use crate::feed::builtin;
+use crate::feed::metronome;
 use crate::feed::replay::Speed;
-use crate::feed::tape::Source;
+use crate::feed::source::Source;
 use crate::ingest::Plan;
 use crate::market::engine::Derive;
 use crate::ring::Limits;
@@ -76,7 +78,7 @@ impl RawConfig {
     pub fn check(self) -> Result<Config, ConfigError> {
         let is_built_in = self.feed.is_empty();
         let exit_at_end = self.exit_at_end.unwrap_or(false);
-        let sources = if is_built_in { vec![builtin::DEMO] } else { self.feed.into_iter().map(Source::File).collect() };
+        let sources = if is_built_in { vec![builtin::DEMO] } else { sources(&self.feed)? };
         let speed = self.speed.as_deref().unwrap_or("1x").parse().map_err(|reason| value("--speed", reason))?;
         let repeat = self.repeat.unwrap_or(is_built_in && !exit_at_end && speed != Speed::Max);
         if repeat && exit_at_end {
@@ -126,6 +128,15 @@ impl RawConfig {
 /// Bytes waiting for one session above which a tape at speed max waits. A batch ends when it is this large, so a
 /// backlog stays below twice this much and never meets its limit while its session makes progress.
 pub const HIGH_WATER_BYTES: usize = 256 << 10;
+
+/// Names that begin with `bench:` are made, all others are files.
+fn sources(feeds: &[PathBuf]) -> Result<Vec<Source>, ConfigError> {
+    let source = |feed: &PathBuf| match feed.to_str().filter(|name| name.starts_with(metronome::PREFIX)) {
+        Some(name) => name.parse().map(Source::Beat).map_err(|reason: String| value("--feed", reason)),
+        None => Ok(Source::file(feed)),
+    };
+    feeds.iter().map(source).collect()
+}
 
 fn derive(text: Option<&str>) -> Result<Derive, ConfigError> {
     match text.unwrap_or("auto") {

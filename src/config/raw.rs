@@ -18,7 +18,9 @@ use crate::config::value::{ConfigError, duration, parse_duration};
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RawConfig {
     /// A tape to play: .jsonl or .jsonl.zst, `<receive time in ns> <message>` a line. Give it several times to merge
-    /// tapes by receive time. Without it the built-in tape plays in a loop, with its times moved to now.
+    /// tapes by receive time. Without it the built-in tape plays in a loop, with its times moved to now. Or no tape:
+    /// `bench:symbols=100,rate=100,burst=true` makes tickers of S000USDT, S001USDT and so on at that rate, stamped when
+    /// they are made, to measure with.
     #[arg(long, value_name = "PATH")]
     #[serde(default)]
     pub feed: Vec<PathBuf>,

@@ -1,32 +1,25 @@
-//! Several tapes as one feed, in the order of receive times.
+//! Several feeds as one, in the order of receive times.
 
 use std::fmt;
 
 use crate::feed::FeedError;
-use crate::feed::tape::{Damage, Source, Tape};
+use crate::feed::source::{Lane, Source};
+use crate::feed::tape::Damage;
 use crate::market::symbol::Venue;
 use crate::venue::venue_of;
 
-/// One feed out of one or more tapes. Of messages received at the same instant, those of the tape named first come
-/// first. Memory: one line per tape.
+/// One feed out of one or more. Of messages received at the same instant, those of the feed named first come first.
+/// Memory: one message per tape.
 pub struct Merge {
-    tapes: Vec<Pending>,
+    lanes: Vec<Lane>,
     current: usize,
-    line: u64,
-}
-
-/// A tape and its next message.
-struct Pending {
-    tape: Tape,
-    message: Vec<u8>,
-    ts_recv: Option<i64>,
     line: u64,
 }
 
 /// Where a message stands: for reports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The tape's name.
+    /// The feed's name.
     pub tape: String,
     /// The line's number, from 1.
     pub line: u64,
@@ -44,29 +37,26 @@ impl Merge {
     /// # Errors
     /// [`FeedError`] for the first that cannot be opened or holds no messages.
     pub fn open(sources: &[Source]) -> Result<Merge, FeedError> {
-        let tapes = sources.iter().map(|source| Pending::open(source.clone())).collect::<Result<_, _>>()?;
-        Ok(Merge { tapes, current: 0, line: 0 })
+        let lanes = sources.iter().map(Source::open).collect::<Result<_, _>>()?;
+        Ok(Merge { lanes, current: 0, line: 0 })
     }
 
     /// The receive time of the message that comes next; `None` at the end.
     pub fn peek(&self) -> Option<i64> {
-        self.earliest().and_then(|index| self.tapes[index].ts_recv)
+        self.earliest().and_then(|index| self.lanes[index].peek())
     }
 
     /// Hands out the next message: its receive time, whose it is, and its bytes, which are swapped into `message`.
     pub fn next(&mut self, message: &mut Vec<u8>) -> Option<(i64, Venue)> {
         self.current = self.earliest()?;
-        let pending = &mut self.tapes[self.current];
-        let ts_recv = pending.ts_recv?;
-        self.line = pending.line;
-        std::mem::swap(message, &mut pending.message);
-        pending.read();
+        let (ts_recv, line) = self.lanes[self.current].next(message)?;
+        self.line = line;
         Some((ts_recv, venue_of(message)))
     }
 
     /// Where the message handed out last stands.
     pub fn place(&self) -> Place {
-        Place { tape: self.tapes[self.current].tape.name(), line: self.line }
+        Place { tape: self.lanes[self.current].name(), line: self.line }
     }
 
     /// Goes back to the beginning of all tapes.
@@ -74,18 +64,14 @@ impl Merge {
     /// # Errors
     /// [`FeedError`] if a file has gone.
     pub fn rewind(&mut self) -> Result<(), FeedError> {
-        for pending in &mut self.tapes {
-            pending.tape.rewind()?;
-            pending.read();
-        }
-        Ok(())
+        self.lanes.iter_mut().try_for_each(Lane::rewind)
     }
 
     /// Lines skipped in all tapes, by [`Damage`].
     pub fn damaged(&self) -> [u64; Damage::COUNT] {
         let mut sum = [0; Damage::COUNT];
-        for pending in &self.tapes {
-            for (total, count) in sum.iter_mut().zip(pending.tape.damaged()) {
+        for lane in &self.lanes {
+            for (total, count) in sum.iter_mut().zip(lane.damaged()) {
                 *total += count;
             }
         }
@@ -93,22 +79,8 @@ impl Merge {
     }
 
     fn earliest(&self) -> Option<usize> {
-        let waiting = self.tapes.iter().enumerate().filter(|(_, pending)| pending.ts_recv.is_some());
-        waiting.min_by_key(|(_, pending)| pending.ts_recv).map(|(index, _)| index)
-    }
-}
-
-impl Pending {
-    fn open(source: Source) -> Result<Pending, FeedError> {
-        let name = source.name();
-        let mut pending = Pending { tape: Tape::open(source)?, message: Vec::new(), ts_recv: None, line: 0 };
-        pending.read();
-        if pending.ts_recv.is_none() { Err(FeedError::Empty { name }) } else { Ok(pending) }
-    }
-
-    fn read(&mut self) {
-        self.ts_recv = self.tape.next(&mut self.message);
-        self.line = self.tape.line_number();
+        let next = self.lanes.iter().enumerate().filter_map(|(index, lane)| Some((lane.peek()?, index)));
+        next.min().map(|(_, index)| index)
     }
 }
 
@@ -125,7 +97,7 @@ mod tests {
                 .map(|(name, text)| {
                     let path = folder.path().join(format!("{name}.jsonl"));
                     std::fs::write(&path, text).unwrap();
-                    Source::File(path)
+                    Source::file(path)
                 })
                 .collect();
         let mut merge = Merge::open(&sources).unwrap();
@@ -140,6 +112,6 @@ mod tests {
             merge.rewind().unwrap();
         }
         assert_eq!(merge.damaged()[Damage::NoTimestamp as usize], 2);
-        assert!(matches!(Merge::open(&[Source::File("/nowhere.jsonl".into())]), Err(FeedError::Open { .. })));
+        assert!(matches!(Merge::open(&[Source::file("/nowhere.jsonl")]), Err(FeedError::Open { .. })));
     }
 }

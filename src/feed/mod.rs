@@ -3,13 +3,16 @@
 //! ```text
 //!  built-in tape ─┐
 //!  file.jsonl ────┼─▶ Tape ─▶ Merge ─▶ Replay (when is it due?) ─▶ ingest
-//!  file.jsonl.zst ┘
+//!  file.jsonl.zst ┤
+//!  Metronome ─────┘
 //! ```
 
 pub mod builtin;
 pub mod merge;
+pub mod metronome;
 pub mod preview;
 pub mod replay;
+pub mod source;
 pub mod synthetic;
 pub mod tape;
 

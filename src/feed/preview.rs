@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::feed::FeedError;
 use crate::feed::merge::Merge;
-use crate::feed::tape::Source;
+use crate::feed::source::Source;
 use crate::market::channel::{Channel, Stream};
 use crate::market::symbol::{Name, Symbols, Venue};
 use crate::market::tick::Tick;

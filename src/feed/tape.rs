@@ -50,7 +50,7 @@ impl Damage {
 
 /// Where a tape's bytes are.
 #[derive(Clone, Debug)]
-pub enum Source {
+pub enum Bytes {
     /// Compressed bytes that are part of this program.
     BuiltIn {
         /// What it is called.
@@ -62,19 +62,19 @@ pub enum Source {
     File(PathBuf),
 }
 
-impl Source {
+impl Bytes {
     /// The tape's name: of a file, the last part of its path.
     pub fn name(&self) -> String {
         match self {
-            Source::BuiltIn { name, .. } => (*name).to_owned(),
-            Source::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            Bytes::BuiltIn { name, .. } => (*name).to_owned(),
+            Bytes::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
         }
     }
 
     fn open(&self) -> Result<Box<dyn BufRead + Send>, FeedError> {
         match self {
-            Source::BuiltIn { bytes, .. } => Ok(decompress(*bytes).expect("zstd's own buffers can be had")),
-            Source::File(path) => {
+            Bytes::BuiltIn { bytes, .. } => Ok(decompress(*bytes).expect("zstd's own buffers can be had")),
+            Bytes::File(path) => {
                 let failed = |source| FeedError::Open { path: path.clone(), source };
                 let compressed = is_compressed(path)?;
                 let file = File::open(path).map_err(failed)?;
@@ -106,7 +106,7 @@ fn decompress(reader: impl Read + Send + 'static) -> std::io::Result<Box<dyn Buf
 
 /// Reads a tape line by line.
 pub struct Tape {
-    source: Source,
+    source: Bytes,
     reader: Box<dyn BufRead + Send>,
     line_number: u64,
     last_recv: i64,
@@ -118,7 +118,7 @@ impl Tape {
     ///
     /// # Errors
     /// [`FeedError`] if the file cannot be opened or is of an unknown kind.
-    pub fn open(source: Source) -> Result<Tape, FeedError> {
+    pub fn open(source: Bytes) -> Result<Tape, FeedError> {
         let reader = source.open()?;
         Ok(Tape { source, reader, line_number: 0, last_recv: i64::MIN, damaged: [0; Damage::COUNT] })
     }
@@ -225,7 +225,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         File::create(&path).unwrap().write_all(bytes).unwrap();
-        let mut tape = Tape::open(Source::File(path)).unwrap();
+        let mut tape = Tape::open(Bytes::File(path)).unwrap();
         let (mut lines, mut message) = (Vec::new(), Vec::new());
         while let Some(ts_recv) = tape.next(&mut message) {
             lines.push((ts_recv, String::from_utf8_lossy(&message).into_owned()));
@@ -264,9 +264,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_opened_is_named() {
-        let missing = Tape::open(Source::File("/nowhere/a.jsonl".into())).err().unwrap().to_string();
+        let missing = Tape::open(Bytes::File("/nowhere/a.jsonl".into())).err().unwrap().to_string();
         assert!(missing.contains("/nowhere/a.jsonl"), "{missing}");
-        let kind = Tape::open(Source::File("a.csv".into())).err().unwrap().to_string();
+        let kind = Tape::open(Bytes::File("a.csv".into())).err().unwrap().to_string();
         assert!(kind.contains("a.csv") && kind.contains(".jsonl.zst"), "{kind}");
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::engine::{self, Origin};
 use crate::support::recordings;
-use tapecast::feed::tape::Source;
+use tapecast::feed::source::Source;
 use tapecast::market::book::Book;
 use tapecast::market::channel::{Channel, Levels, Pace, Unit};
 use tapecast::market::civil::NS_PER_SECOND;
@@ -16,7 +16,7 @@ use tapecast::market::tick::{AggTrade, Candle, DayTicker, Direction, Kind, Level
 
 /// Plays a recording; `seen` gets all that is published, in its order.
 fn play(path: &Path, wanted: &[Channel], mut seen: impl FnMut(&Tick, &[Level])) -> Engine {
-    let source = Source::File(path.to_owned());
+    let source = Source::file(path);
     let (engine, _) = engine::play(source, Derive::Auto, wanted, |origin, tick, levels| {
         if origin == Origin::Engine {
             seen(tick, levels);

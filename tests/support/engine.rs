@@ -1,7 +1,7 @@
 //! A tape played into an engine, in one thread and without a clock of its own: what is published, as fast as it goes.
 
 use tapecast::feed::merge::Merge;
-use tapecast::feed::tape::Source;
+use tapecast::feed::source::Source;
 use tapecast::market::channel::Channel;
 use tapecast::market::civil::NS_PER_MS;
 use tapecast::market::engine::{Derive, Engine};

@@ -1,0 +1,123 @@
+//! Where a feed comes from.
+
+use std::path::PathBuf;
+
+use crate::feed::FeedError;
+use crate::feed::metronome::{Beat, Metronome};
+use crate::feed::tape::{Bytes, Damage, Tape};
+
+/// Where a feed comes from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// It was recorded.
+    Tape(Bytes),
+    /// It is made as it is needed.
+    Beat(Beat),
+}
+
+impl Source {
+    /// A tape in a file.
+    pub fn file(path: impl Into<PathBuf>) -> Source {
+        Source::Tape(Bytes::File(path.into()))
+    }
+
+    /// What it is called: a tape in a file as the last part of its path.
+    pub fn name(&self) -> String {
+        match self {
+            Source::Tape(bytes) => bytes.name(),
+            Source::Beat(beat) => beat.to_string(),
+        }
+    }
+
+    /// Begins it.
+    ///
+    /// # Errors
+    /// [`FeedError`] for a tape that cannot be opened or holds no messages.
+    pub(super) fn open(&self) -> Result<Lane, FeedError> {
+        match self {
+            Source::Tape(bytes) => Pending::open(bytes.clone()).map(Lane::Tape),
+            Source::Beat(beat) => Ok(Lane::Beat(Metronome::new(*beat))),
+        }
+    }
+}
+
+/// A feed under way.
+pub(super) enum Lane {
+    /// A tape, read one message ahead.
+    Tape(Pending),
+    /// Messages are made when they are due.
+    Beat(Metronome),
+}
+
+/// A tape and its next message.
+pub(super) struct Pending {
+    tape: Tape,
+    message: Vec<u8>,
+    ts_recv: Option<i64>,
+    line: u64,
+}
+
+impl Lane {
+    /// The receive time of the message that comes next; `None` at the end.
+    pub(super) fn peek(&self) -> Option<i64> {
+        match self {
+            Lane::Tape(pending) => pending.ts_recv,
+            Lane::Beat(metronome) => metronome.peek(),
+        }
+    }
+
+    /// Hands out the next message: its receive time and its number, from 1. Its bytes are put in place of `message`.
+    pub(super) fn next(&mut self, message: &mut Vec<u8>) -> Option<(i64, u64)> {
+        match self {
+            Lane::Tape(pending) => {
+                let (ts_recv, line) = (pending.ts_recv?, pending.line);
+                std::mem::swap(message, &mut pending.message);
+                pending.read();
+                Some((ts_recv, line))
+            }
+            Lane::Beat(metronome) => metronome.next(message).map(|ts_recv| (ts_recv, metronome.made())),
+        }
+    }
+
+    /// What it is called.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Lane::Tape(pending) => pending.tape.name(),
+            Lane::Beat(metronome) => metronome.beat().to_string(),
+        }
+    }
+
+    /// Goes back to the beginning. What is made as it is needed goes on instead: it has no beginning.
+    ///
+    /// # Errors
+    /// [`FeedError`] if a file has gone.
+    pub(super) fn rewind(&mut self) -> Result<(), FeedError> {
+        if let Lane::Tape(pending) = self {
+            pending.tape.rewind()?;
+            pending.read();
+        }
+        Ok(())
+    }
+
+    /// Lines skipped, by [`Damage`].
+    pub(super) fn damaged(&self) -> [u64; Damage::COUNT] {
+        match self {
+            Lane::Tape(pending) => pending.tape.damaged(),
+            Lane::Beat(_) => [0; Damage::COUNT],
+        }
+    }
+}
+
+impl Pending {
+    fn open(bytes: Bytes) -> Result<Pending, FeedError> {
+        let name = bytes.name();
+        let mut pending = Pending { tape: Tape::open(bytes)?, message: Vec::new(), ts_recv: None, line: 0 };
+        pending.read();
+        if pending.ts_recv.is_none() { Err(FeedError::Empty { name }) } else { Ok(pending) }
+    }
+
+    fn read(&mut self) {
+        self.ts_recv = self.tape.next(&mut self.message);
+        self.line = self.tape.line_number();
+    }
+}
