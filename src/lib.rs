@@ -19,6 +19,7 @@
 //! - [`session`]: one client's subscriptions and manners, as a state machine.
 //! - [`config`]: flags and file, checked once.
 //! - [`server`]: threads, listeners, HTTP, sockets.
+//! - [`bench`]: many clients in one thread, to measure servers with.
 //! - [`cli`]: the commands.
 //!
 //! A module imports only from those above it in this list. What holds everywhere:
@@ -41,6 +42,8 @@
 pub mod ring;
 
 // Under `--cfg loom` only the ring is built: tokio leaves its sockets out then.
+#[cfg(not(loom))]
+pub mod bench;
 #[cfg(not(loom))]
 pub mod cli;
 #[cfg(not(loom))]

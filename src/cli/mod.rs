@@ -1,5 +1,6 @@
 //! The command line: one file per command.
 
+mod bench;
 mod serve;
 mod tape;
 
@@ -20,6 +21,11 @@ pub struct Cli {
 enum Command {
     /// Play a tape to WebSocket clients (this is what happens without a command).
     Serve(serve::Serve),
+    /// Measure what pushing costs: many clients in one thread, against the bare minimum and against any server.
+    Bench(bench::Bench),
+    /// The bare minimum, as `bench` starts it.
+    #[command(hide = true)]
+    BenchFloor(bench::BenchFloor),
     /// Make tapes.
     #[command(subcommand)]
     Tape(tape::Tape),
@@ -34,6 +40,8 @@ impl Cli {
         match self.command {
             None => serve::Serve::default().run(),
             Some(Command::Serve(serve)) => serve.run(),
+            Some(Command::Bench(bench)) => bench.run(),
+            Some(Command::BenchFloor(floor)) => floor.run(),
             Some(Command::Tape(tape)) => tape.run(),
         }
     }

@@ -40,7 +40,7 @@ pub enum ConfigError {
 const DURATION_MAX: Duration = Duration::from_secs(100_000 * 3_600);
 
 /// Reads `250ms`, `5s`, `2m` or `1h`, up to [`DURATION_MAX`].
-pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
     let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
     let read = |(unit, millis): (&str, u64)| {
         let number: u64 = text.strip_suffix(unit)?.parse().ok()?;

@@ -1,0 +1,204 @@
+//! Who is measured: servers that are started here, each in a process of its own, and servers that run already.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
+
+use crate::bench::BenchError;
+use crate::bench::load::{Load, Stage};
+use crate::bench::outcome::Outcome;
+use crate::bench::plan::Plan;
+use crate::bench::target::Target;
+use crate::feed::metronome::Beat;
+
+/// A way into a server that is started here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// A bare loop of `send`.
+    Floor,
+    /// WebSocket.
+    WebSocket,
+    /// WebSocket over TLS.
+    SecureWebSocket,
+    /// Socket.IO over WebSocket.
+    SocketIo,
+    /// Socket.IO over WebSocket over TLS.
+    SecureSocketIo,
+    /// Server-sent events.
+    Events,
+    /// Lines of JSON over HTTP.
+    Ndjson,
+    /// Lines over TCP.
+    Lines,
+}
+
+impl Way {
+    /// All, with their names.
+    pub const ALL: [(&'static str, Way); 8] = [
+        ("floor", Way::Floor),
+        ("ws", Way::WebSocket),
+        ("wss", Way::SecureWebSocket),
+        ("socketio", Way::SocketIo),
+        ("socketios", Way::SecureSocketIo),
+        ("sse", Way::Events),
+        ("ndjson", Way::Ndjson),
+        ("lines", Way::Lines),
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Way::ALL.iter().find(|(_, way)| *way == self).map_or("", |(name, _)| name)
+    }
+
+    fn is_tls(self) -> bool {
+        matches!(self, Way::SecureWebSocket | Way::SecureSocketIo)
+    }
+
+    /// Where its clients connect to, by what the server says at its start.
+    fn url(self, greeting: &str) -> Option<String> {
+        let behind = |scheme: &str| {
+            let at = greeting.find(scheme)? + scheme.len();
+            greeting[at..].split_whitespace().next()
+        };
+        let query = "timeUnit=MICROSECOND";
+        Some(match self {
+            Way::Floor | Way::WebSocket => format!("ws://{}/ws/{{streams}}?{query}", behind(" ws://")?),
+            Way::SecureWebSocket => format!("wss://{}/ws/{{streams}}?{query}", behind("wss://")?),
+            Way::SocketIo => format!("socketio://{}/binance", behind(" ws://")?),
+            Way::SecureSocketIo => format!("socketios://{}/binance", behind("wss://")?),
+            Way::Events => format!("http://{}/sse?{query}&streams={{streams}}", behind(" ws://")?),
+            Way::Ndjson => format!("http://{}/ndjson?{query}&streams={{streams}}", behind(" ws://")?),
+            Way::Lines => format!("tcp://{}", behind("tcp://")?),
+        })
+    }
+}
+
+impl FromStr for Way {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Way, String> {
+        Way::ALL.iter().find(|(name, _)| *name == text).map(|(_, way)| *way).ok_or_else(|| {
+            let names: Vec<&str> = Way::ALL.iter().map(|(name, _)| *name).collect();
+            format!("`{text}`: there are {}", names.join(", "))
+        })
+    }
+}
+
+/// Who is measured.
+#[derive(Clone, Debug)]
+pub enum Contestant {
+    /// A server of ours with this feed, or the floor, started for each round and ended behind it.
+    Own {
+        /// How its clients come in.
+        way: Way,
+        /// What it plays.
+        beat: Beat,
+        /// Flags of `serve` beside those that follow from these.
+        flags: Vec<String>,
+    },
+    /// A server that runs.
+    Running {
+        /// Its address.
+        url: String,
+        /// Its process, if that is to be looked at.
+        pid: Option<u32>,
+    },
+}
+
+impl Contestant {
+    /// What the report calls it.
+    pub fn name(&self) -> String {
+        match self {
+            Contestant::Own { way, .. } => way.name().to_owned(),
+            Contestant::Running { url, .. } => url.clone(),
+        }
+    }
+
+    /// Events a second that its clients are offered, all together; absent where the feed is not ours.
+    pub fn offered_per_second(&self, plan: &Plan) -> Option<f64> {
+        let Contestant::Own { beat, .. } = self else { return None };
+        let streams: usize = (0..plan.connections).map(|connection| plan.streams(connection).len()).sum();
+        Some(streams as f64 * f64::from(beat.rate))
+    }
+
+    /// Measures it once. `told` is what is happening meanwhile.
+    ///
+    /// # Errors
+    /// [`BenchError`] where it does not start, or nobody can be connected.
+    pub fn measure(&self, plan: &Plan, told: &mut dyn FnMut(Stage)) -> Result<Outcome, BenchError> {
+        let running = self.start(plan)?;
+        let wrong = |reason: String| BenchError::Start { name: self.name(), reason };
+        let target = Target::parse(&running.url).map_err(|error| wrong(error.to_string()))?;
+        let load = Load::new(plan, &target)?;
+        load.run(running.pid, told).map_err(|reason| BenchError::NoConnection {
+            name: self.name(),
+            connections: plan.connections,
+            reason,
+        })
+    }
+
+    fn start(&self, plan: &Plan) -> Result<Running, BenchError> {
+        let (way, beat, flags) = match self {
+            Contestant::Running { url, pid } => return Ok(Running { url: url.clone(), pid: *pid, child: None }),
+            Contestant::Own { way, beat, flags } => (*way, beat, flags),
+        };
+        let wrong = |reason: String| BenchError::Start { name: self.name(), reason };
+        let program = std::env::current_exe()?;
+        let mut command = Command::new(program);
+        if way == Way::Floor {
+            command.args(["bench-floor", "--feed", &beat.to_string()]);
+            command.args(["--connections", &plan.connections.to_string()]);
+        } else {
+            command.args(["serve", "--listen", "127.0.0.1:0", "--attempts-max", "0", "--feed", &beat.to_string()]);
+            if way.is_tls() {
+                command.args(["--tls-self-signed", "--tls-listen", "127.0.0.1:0"]);
+            }
+            command.args(flags);
+        }
+        // The server has the first core to itself where there are two, the clients have the last one.
+        let cores = core_affinity::get_core_ids().unwrap_or_default();
+        let keep_to =
+            |core: Option<&core_affinity::CoreId>| core.is_some_and(|core| core_affinity::set_for_current(*core));
+        if let [first, _] = cores[..] {
+            keep_to(Some(&first));
+        }
+        let spawned = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn();
+        keep_to(cores.last());
+        let mut child = spawned.map_err(|error| wrong(error.to_string()))?;
+        let mut lines = BufReader::new(child.stdout.take().ok_or_else(|| wrong("it has no output".into()))?).lines();
+        let mut greeting = String::new();
+        for line in lines.by_ref().map_while(Result::ok) {
+            greeting.push_str(&line);
+            greeting.push('\n');
+            // With TLS there is a line more.
+            if greeting.contains(" ws://") && (!way.is_tls() || greeting.contains("wss://")) {
+                break;
+            }
+        }
+        let pid = Some(child.id());
+        let Some(url) = way.url(&greeting) else {
+            let _ = child.kill();
+            let status = child.wait().map(|status| status.to_string()).unwrap_or_default();
+            return Err(wrong(format!("it ended with {status} and did not say where it listens")));
+        };
+        // Somebody must read what else it prints.
+        std::thread::spawn(move || lines.for_each(drop));
+        Ok(Running { url, pid, child: Some(child) })
+    }
+}
+
+/// A server under measurement; ended with this if it was started for it.
+struct Running {
+    url: String,
+    pid: Option<u32>,
+    child: Option<Child>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
