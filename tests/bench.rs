@@ -178,7 +178,14 @@ fn a_server_that_refuses_is_an_error_that_says_so() {
 fn every_way_in_is_measured_beside_the_floor() {
     let ways = "floor,ws,wss,socketio,socketios,sse,ndjson,lines";
     let feed = "bench:symbols=3,rate=50,burst=true";
-    let seen = bench(&["--via", ways, "--feed", feed, "-c", "8", "--settle", "300ms", "--hold", "1s"]);
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("report.html");
+    let html = page.to_str().unwrap();
+    let hold = ["-c", "8", "--settle", "300ms", "--hold", "1s", "--html", html];
+    let seen = bench(&[&["--via", ways, "--feed", feed][..], &hold].concat());
+    let page = std::fs::read_to_string(page).expect("a page");
+    assert_eq!((page.matches("<svg").count(), page.matches("</svg>").count()), (4, 4));
+    assert!(!page.contains("://") && !page.contains("<script"), "it stands by itself");
     assert_eq!(seen.len(), 8);
     for (way, seen) in ways.split(',').zip(&seen) {
         assert_eq!(faults(seen), [""; 0], "{way}: {seen}");

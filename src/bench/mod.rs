@@ -10,12 +10,14 @@
 //! it got when it was made, so waiting is never left out. Every message of every connection is checked for order,
 //! gaps and repeats. What the instrument itself uses of its core is part of the report.
 
+mod chart;
 mod check;
 mod connection;
 mod contestant;
 mod floor;
 mod load;
 mod outcome;
+mod page;
 mod plan;
 mod process;
 mod report;

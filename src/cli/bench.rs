@@ -81,6 +81,9 @@ pub struct Bench {
     /// Print all that was seen as JSON instead of a table.
     #[arg(long)]
     json: bool,
+    /// Write a page with pictures too, which stands by itself.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 /// Flags of the floor, which `bench` starts as a process of its own.
@@ -135,6 +138,9 @@ impl Bench {
                 let outcome = contestant.measure(&plan, &mut |stage| progress.tell(stage))?;
                 row.rounds.push(outcome);
             }
+        }
+        if let Some(path) = &self.html {
+            std::fs::write(path, report.to_html()).with_context(|| format!("cannot write {}", path.display()))?;
         }
         if self.json {
             println!("{}", serde_json::to_string_pretty(&report)?);
