@@ -38,7 +38,7 @@ pub(super) fn write_lines(series: &[Series], x: &Axis, y: &Axis, out: &mut Strin
         (first, if last > first { last } else { first + 1.0 })
     };
     let ((x_min, x_max), (y_min, y_max)) = (ends(x), ends(y));
-    let across = |value: f64| LEFT + (value - x_min) / (x_max - x_min) * (WIDTH - LEFT - 10.0);
+    let across = |value: f64| LEFT + (value - x_min) / (x_max - x_min) * (WIDTH - LEFT - 30.0);
     let up = |value: f64| HEIGHT - BOTTOM - (value - y_min) / (y_max - y_min) * (HEIGHT - BOTTOM - TOP);
     let _ = write!(out, r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{}">"#, escape(y.title));
     for (value, label) in &y.ticks {
