@@ -82,7 +82,7 @@ impl<S: Sink> Fanout<S> {
             return;
         }
         if outlet.backlog.is_empty() {
-            return self.deliver(id, batch);
+            return self.deliver(id, &Rc::new(batch));
         }
         self.metrics.cores[self.core].frames_routed.add(batch.marks.len() as u64);
         outlet.routed += batch.marks.len() as u64;

@@ -39,11 +39,24 @@ impl<S: Sink> Fanout<S> {
     /// Sends frames to one session, behind everything it is due.
     pub fn send(&mut self, id: OutletId, batch: Batch) {
         if self.outlets[id.index()].state == OutletState::Open && !batch.marks.is_empty() {
-            self.deliver(id, batch);
+            self.deliver(id, &Rc::new(batch));
         }
     }
 
-    pub(super) fn deliver(&mut self, id: OutletId, batch: Batch) {
+    /// Sends the same frames to several sessions; what their sockets do not take they share.
+    pub fn send_to_all(&mut self, ids: &[OutletId], batch: Batch) {
+        if batch.marks.is_empty() {
+            return;
+        }
+        let batch = Rc::new(batch);
+        for &id in ids {
+            if self.outlets[id.index()].state == OutletState::Open {
+                self.deliver(id, &batch);
+            }
+        }
+    }
+
+    pub(super) fn deliver(&mut self, id: OutletId, batch: &Rc<Batch>) {
         let outlet = &mut self.outlets[id.index()];
         let frames = batch.marks.len() as u64;
         let counts = &self.metrics.cores[self.core];
@@ -59,7 +72,7 @@ impl<S: Sink> Fanout<S> {
             }
             Sent::Part(sent) => {
                 counts.bytes_written.add(sent as u64);
-                self.keep(id, &Rc::new(batch), sent);
+                self.keep(id, batch, sent);
             }
             Sent::Failed => {
                 outlet.routed += frames;
@@ -86,7 +99,7 @@ impl<S: Sink> Fanout<S> {
         dialect.write_close(close, &mut frame);
         let mut batch = Batch::default();
         batch.push(&frame, Mark::KEPT);
-        self.deliver(id, batch);
+        self.deliver(id, &Rc::new(batch));
         self.hang_up(id);
     }
 
