@@ -35,6 +35,8 @@ pub struct Packet {
     /// What comes with it: an object or nothing to join, an array for events and answers. Where there are attachments,
     /// placeholders stand for them.
     pub data: Option<Value>,
+    /// The same as it was written, for whoever passes it on; empty for nothing.
+    pub json: Box<str>,
     /// Bytes that placeholders stand for.
     pub attachments: Vec<Vec<u8>>,
 }
@@ -97,7 +99,8 @@ impl Packet {
             "" => None,
             id => Some(id.parse().map_err(|_| Violation::Id)?),
         };
-        let data = match &rest[digits..] {
+        let json = &rest[digits..];
+        let data = match json {
             "" => None,
             json => Some(serde_json::from_str(json).map_err(|_| Violation::Payload)?),
         };
@@ -105,7 +108,10 @@ impl Packet {
         if attachments > 0 && !data.as_ref().is_some_and(|data| refers_within(data, attachments)) {
             return Err(Violation::Attachments);
         }
-        Ok((Packet { kind, namespace: namespace.to_owned(), id, data, attachments: Vec::new() }, attachments))
+        Ok((
+            Packet { kind, namespace: namespace.to_owned(), id, data, json: json.into(), attachments: Vec::new() },
+            attachments,
+        ))
     }
 
     /// An event's name and its arguments; `None` for what is no event, or one whose name is a number.
