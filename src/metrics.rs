@@ -109,6 +109,10 @@ counts! {
         connections,
         /// Requests answered by HTTP without an upgrade.
         http_requests,
+        /// Messages said in rooms.
+        room_messages,
+        /// Events in rooms refused, by a limit or because something was wrong with them.
+        room_refusals,
         /// TLS handshakes completed, resumed ones included.
         tls_handshakes,
         /// TLS handshakes that took up an earlier session.

@@ -6,6 +6,7 @@
 pub mod binance;
 pub mod plain;
 pub mod raw;
+pub mod rooms;
 pub mod socketio;
 pub mod tls;
 pub mod upbit;
@@ -30,6 +31,7 @@ use crate::feed::source::Source;
 use crate::ingest::Plan;
 use crate::market::engine::Derive;
 use crate::ring::Limits;
+use crate::session::rooms::RoomLimits;
 
 /// Everything a server is told, complete and checked.
 #[derive(Clone, Debug)]
@@ -68,6 +70,8 @@ pub struct Config {
     pub socketio: SocketIoConfig,
     /// For clients without a venue's protocol.
     pub plain: PlainConfig,
+    /// For people who talk; `None` where they do not.
+    pub rooms: Option<RoomLimits>,
 }
 
 impl RawConfig {
@@ -94,6 +98,8 @@ impl RawConfig {
         within("--connections-max", connections_max, 1..=10_000_000)?;
         let listen = address("--listen", self.listen.as_deref().unwrap_or("127.0.0.1:9400"))?;
         let (binance, upbit) = (self.binance.check(), self.upbit.check()?);
+        let socketio = self.socketio.check(upbit.limits.edition)?;
+        let rooms = self.rooms.check(message_bytes_max.min(socketio.limits.engine.payload_bytes_max))?;
         Ok(Config {
             sources,
             listen,
@@ -117,7 +123,8 @@ impl RawConfig {
             stall_ms: millis(self.stall_limit, 5),
             connections_max,
             message_bytes_max,
-            socketio: self.socketio.check(upbit.limits.edition)?,
+            socketio,
+            rooms,
             plain: self.plain.check(listen, &binance, upbit.limits.edition)?,
             binance,
             upbit,

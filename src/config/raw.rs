@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::config::binance::RawBinance;
 use crate::config::plain::RawPlain;
+use crate::config::rooms::RawRooms;
 use crate::config::socketio::RawSocketIo;
 use crate::config::tls::RawTls;
 use crate::config::upbit::RawUpbit;
@@ -101,6 +102,10 @@ pub struct RawConfig {
     #[command(flatten)]
     #[serde(default)]
     pub plain: RawPlain,
+    /// For people who talk; a table of its own in the file.
+    #[command(flatten)]
+    #[serde(default)]
+    pub rooms: RawRooms,
 }
 
 impl RawConfig {
@@ -137,6 +142,7 @@ impl RawConfig {
                 tls: self.tls.or(other.tls),
                 socketio: self.socketio.or(other.socketio),
                 plain: self.plain.or(other.plain),
+                rooms: self.rooms.or(other.rooms),
                 $($field: self.$field.or(other.$field),)*
             } };
         }

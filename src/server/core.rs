@@ -21,7 +21,8 @@ use crate::ring::Reader;
 use crate::server::client::{Client, Socket};
 use crate::server::socketio::session::EngineSession;
 use crate::server::writer::catch_up;
-use crate::server::{Shared, events};
+use crate::server::{Shared, events, rooms};
+use crate::session::rooms::Members;
 use crate::session::{Effects, End};
 
 /// Bytes read from a socket at once: more than a request has, unless it names thousands of streams.
@@ -37,6 +38,8 @@ pub(crate) struct Core {
     pub(crate) clients: RefCell<Slab<Rc<Client>>>,
     /// Sessions of Socket.IO, which further requests may be meant for.
     pub(crate) engine: RefCell<FxHashMap<Sid, Rc<EngineSession>>>,
+    /// Who of this core's clients hears what is said in which room.
+    pub(crate) members: RefCell<Members>,
     /// What sockets are read into, one at a time; its bytes are used before anybody waits for anything.
     pub(crate) read_buffer: RefCell<Box<[u8]>>,
     /// For what clients compressed.
@@ -59,6 +62,7 @@ impl Core {
             reader: RefCell::new(Some(reader)),
             clients: RefCell::new(Slab::new()),
             engine: RefCell::default(),
+            members: RefCell::default(),
             read_buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
             inflater: RefCell::default(),
             drained: Notify::new(),
@@ -75,6 +79,7 @@ impl Core {
 
     /// Carries out what a session wants done.
     pub(crate) fn apply(self: &Rc<Self>, client: &Client, mut effects: Effects) {
+        rooms::seat(self, client.id, std::mem::take(&mut effects.rooms));
         if effects.recover.is_some() {
             // The core that the client has left may have been further than this one.
             catch_up(self);

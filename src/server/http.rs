@@ -22,10 +22,12 @@ use crate::server::client::Socket;
 use crate::server::core::Core;
 use crate::server::read::{Connection, run_session};
 use crate::server::rest;
+use crate::server::rooms;
 use crate::server::socketio;
 use crate::session::Session;
 use crate::session::api::ApiSession;
 use crate::session::binance::BinanceSession;
+use crate::session::rooms::plain::PREFIX;
 use crate::session::upbit::UpbitSession;
 use crate::venue::binance::Encoding;
 use crate::venue::binance::address::Address;
@@ -75,6 +77,9 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
         let session = ApiSession::new(query, limits.heartbeat, limits.lifetime_ms, core.now_ms());
         return upgrade(core, request, Session::Api(session), peer, None);
     }
+    if path.starts_with(PREFIX) {
+        return rooms::respond(core, request, peer);
+    }
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
     match Address::parse(host, path, request.uri().query()) {
         Some(Ok(address)) => {
@@ -116,7 +121,8 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
     }
 }
 
-fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+/// An answer with a body that nobody keeps.
+pub(crate) fn text(status: StatusCode, kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -136,7 +142,8 @@ fn check_key(request: &Request<Incoming>) -> Option<Response<Full<Bytes>>> {
     })
 }
 
-fn too_many_attempts(wait: Duration) -> Response<Full<Bytes>> {
+/// The answer to one connection too many.
+pub(crate) fn too_many_attempts(wait: Duration) -> Response<Full<Bytes>> {
     let body = r#"{"code":-1003,"msg":"Too many connection attempts from this address."}"#;
     let mut response = text(StatusCode::TOO_MANY_REQUESTS, "application/json", body);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
@@ -158,7 +165,7 @@ fn agree_on_deflate(request: &Request<Incoming>) -> Option<&'static str> {
 
 /// Answers the handshake, and starts the session once the client has the answer. `deflate` is what compression was
 /// agreed on.
-fn upgrade(
+pub(crate) fn upgrade(
     core: &Rc<Core>,
     mut request: Request<Incoming>,
     session: Session,
@@ -211,6 +218,8 @@ fn status(core: &Rc<Core>) -> serde_json::Value {
         // Nanoseconds do not fit what many readers of JSON hold numbers in.
         "ts_recv": ts_recv.to_string(),
         "symbols": Venue::ALL.into_iter().map(|venue| (venue.grammar().name, names(venue))).collect::<HashMap<_, _>>(),
+        // How many there are; null where nobody talks.
+        "rooms": core.shared.rooms.as_ref().map(|rooms| rooms.len()),
         "metrics": core.shared.metrics.to_json(),
     })
 }

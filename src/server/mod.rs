@@ -18,6 +18,7 @@ mod http;
 mod listener;
 mod read;
 mod rest;
+mod rooms;
 mod socketio;
 pub mod tls;
 mod upbit_gate;
@@ -50,6 +51,7 @@ use crate::server::socketio::desk::{Handover, desk};
 use crate::server::tls::{IdentityError, Reloader, Tls};
 use crate::server::upbit_gate::UpbitGate;
 use crate::server::weights::Weights;
+use crate::session::rooms::Rooms;
 use crate::session::socketio::recovery::Recoveries;
 use crate::venue::binance::rest::catalog::{Catalog, CatalogError};
 use crate::venue::upbit::rest::listing::Listing;
@@ -111,6 +113,8 @@ pub(crate) struct Shared {
     pub(crate) weights: Weights,
     /// What clients of Socket.IO had that may come back.
     pub(crate) recoveries: Arc<Recoveries>,
+    /// Where people talk; `None` where they do not.
+    pub(crate) rooms: Option<Arc<Rooms>>,
     /// Where requests for each core's sessions of Socket.IO are left.
     pub(crate) desks: Vec<mpsc::Sender<Handover>>,
     pub(crate) catalog: Option<Catalog>,
@@ -190,8 +194,11 @@ impl Server {
         let (control, questions) = Control::new();
         let control = Arc::new(control);
         let (desks, attended): (Vec<_>, Vec<_>) = (0..config.writers).map(|_| desk()).unzip();
+        let (rooms, heard) = config.rooms.map(|limits| Rooms::new(limits, config.writers)).unzip();
+        let mut heard = heard.into_iter().flatten();
         let shared = Arc::new(Shared {
             desks,
+            rooms: rooms.map(Arc::new),
             recoveries: Arc::new(Recoveries::new(config.socketio.recovery)),
             metrics: Arc::clone(&metrics),
             control: Arc::clone(&control),
@@ -227,9 +234,9 @@ impl Server {
             let reader = builder.reader(Waker::from(Arc::clone(&bell)));
             let (shared, for_core, farewell) =
                 (Arc::clone(&shared), Arc::clone(&bell), Farewell(send_ended.clone(), None));
-            let interest = engine.interest();
+            let (interest, heard) = (engine.interest(), heard.next());
             let thread = thread::Builder::new().name(format!("writer {index}")).spawn(move || {
-                writer::run(index, shared, interest, (listeners, attended), reader, for_core);
+                writer::run(index, shared, interest, (listeners, attended, heard), reader, for_core);
                 farewell.say(Ended::Well);
             });
             threads.push(thread.map_err(StartError::Thread)?);

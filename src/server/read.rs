@@ -73,6 +73,7 @@ pub(crate) fn admit(core: &Rc<Core>, socket: Socket, session: Session, peer: IpA
 pub(crate) fn dismiss(core: &Rc<Core>, client: &Client) {
     client.is_gone.set(true);
     client.session.borrow_mut().on_end();
+    core.members.borrow_mut().remove(client.id);
     core.clients.borrow_mut().remove(client.place);
     let outlet = core.fanout.borrow_mut().remove(client.id);
     tracing::debug!(
@@ -126,7 +127,7 @@ pub(crate) enum Inbound {
 impl Inbound {
     fn of(session: &Session, bytes_max: usize) -> Inbound {
         match session {
-            Session::Binance(_) | Session::Api(_) | Session::Upbit(_) | Session::SocketIo(_) => {
+            Session::Binance(_) | Session::Api(_) | Session::Upbit(_) | Session::SocketIo(_) | Session::Rooms(_) => {
                 Inbound::WebSocket(websocket::Reader::new(bytes_max))
             }
             Session::Events(_) => Inbound::Nothing,

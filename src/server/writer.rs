@@ -18,6 +18,7 @@ use crate::protocol::websocket::Close;
 use crate::ring::Reader;
 use crate::server::accept::{Door, Listeners, accept};
 use crate::server::core::Core;
+use crate::server::rooms::{self, Heard};
 use crate::server::socketio::desk::{Handover, attend};
 use crate::server::{Bell, Shared};
 use crate::session::Effects;
@@ -43,7 +44,7 @@ pub(crate) fn run(
     index: usize,
     shared: Arc<Shared>,
     interest: Arc<Interest>,
-    (listeners, attended): (Listeners, mpsc::Receiver<Handover>),
+    (listeners, attended, heard): (Listeners, mpsc::Receiver<Handover>, Option<Heard>),
     reader: Reader<Tick, Level>,
     bell: Arc<Bell>,
 ) {
@@ -67,6 +68,9 @@ pub(crate) fn run(
             spawn_local(accept(Rc::clone(&core), listener, Door::Lines));
         }
         spawn_local(attend(Rc::clone(&core), attended));
+        if let Some(heard) = heard {
+            spawn_local(rooms::listen(Rc::clone(&core), heard));
+        }
         spawn_local(look_after(Rc::clone(&core)));
         write(&core, &bell).await;
         // A reader that reads no more must not hold back those of other cores.

@@ -183,12 +183,13 @@ fn refuse_overlaps(selections: &[Selection]) -> Result<(), String> {
 }
 
 /// The value of the first parameter of this name, escapes decoded; a plus sign is a plus sign.
-fn parameter(query: Option<&str>, name: &str) -> Result<Option<String>, String> {
+pub(super) fn parameter(query: Option<&str>, name: &str) -> Result<Option<String>, String> {
     let value = query.and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')));
     value.map(|value| decode(value).ok_or_else(|| format!("{name}: an escape is malformed, or not UTF-8"))).transpose()
 }
 
-fn decode(text: &str) -> Option<String> {
+/// Decodes escapes; `None` if one is malformed, or they are not UTF-8.
+pub(super) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {

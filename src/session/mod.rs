@@ -10,6 +10,7 @@ pub mod heartbeat;
 pub mod lines;
 pub mod liveness;
 pub mod rate;
+pub mod rooms;
 pub mod selection;
 pub mod socketio;
 pub mod upbit;
@@ -37,6 +38,8 @@ pub enum Session {
     Events(events::EventSession),
     /// A client of the bare TCP port.
     Lines(lines::LineSession),
+    /// One who talks in a room, on a WebSocket of his own.
+    Rooms(rooms::RoomSession),
 }
 
 /// A whole message or control frame from a client.
@@ -85,6 +88,8 @@ pub struct Effects {
     pub resumes: Option<Resume>,
     /// Whether it is told, behind the snapshots, how far it has got with them.
     pub tells_position: bool,
+    /// Seats in rooms, taken and given up.
+    pub rooms: rooms::Rooming,
     /// How the connection ends, if it does.
     pub end: Option<End>,
 }
@@ -138,6 +143,7 @@ impl Session {
             Session::SocketIo(session) => session.begin(effects),
             Session::Events(session) => session.begin(effects),
             Session::Lines(_) => {}
+            Session::Rooms(session) => session.begin(effects),
         }
     }
 
@@ -151,6 +157,7 @@ impl Session {
             // It has said all in its address.
             Session::Events(_) => {}
             Session::Lines(session) => session.on_message(message, now_ms, effects),
+            Session::Rooms(session) => session.on_message(message, now_ms, effects),
         }
     }
 
@@ -163,6 +170,7 @@ impl Session {
             Session::SocketIo(session) => session.on_time(now_ms, effects),
             Session::Events(session) => session.on_time(now_ms, frames_routed, effects),
             Session::Lines(session) => session.on_time(now_ms, frames_routed, effects),
+            Session::Rooms(session) => session.on_time(now_ms, unix_ms(), effects),
         }
     }
 
@@ -175,8 +183,10 @@ impl Session {
 
     /// The connection has ended.
     pub fn on_end(&mut self) {
-        if let Session::SocketIo(session) = self {
-            session.on_end();
+        match self {
+            Session::SocketIo(session) => session.on_end(),
+            Session::Rooms(session) => session.on_end(),
+            _ => {}
         }
     }
 
@@ -186,14 +196,18 @@ impl Session {
             Session::Binance(session) => session.on_shutdown(unix_ns, effects),
             Session::Api(session) => session.on_shutdown(unix_ns, effects),
             Session::Upbit(_) => effects.close(Close::SERVICE_RESTART),
-            Session::SocketIo(_) | Session::Events(_) | Session::Lines(_) => effects.close(Close::GOING_AWAY),
+            Session::SocketIo(_) | Session::Events(_) | Session::Lines(_) | Session::Rooms(_) => {
+                effects.close(Close::GOING_AWAY);
+            }
         }
     }
 
     /// How the client is told of its end.
     pub fn dialect(&self) -> Dialect {
         match self {
-            Session::Binance(_) | Session::Api(_) | Session::Upbit(_) | Session::SocketIo(_) => Dialect::WebSocket,
+            Session::Binance(_) | Session::Api(_) | Session::Upbit(_) | Session::SocketIo(_) | Session::Rooms(_) => {
+                Dialect::WebSocket
+            }
             Session::Events(session) => session.dialect(),
             Session::Lines(session) => session.dialect(),
         }

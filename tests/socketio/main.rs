@@ -9,6 +9,7 @@ mod heartbeat;
 mod polling;
 mod recovery;
 mod refusals;
+mod rooms;
 mod streams;
 mod upgrade;
 mod websocket;

@@ -52,7 +52,8 @@ pub(crate) fn open_polling(core: &Rc<Core>, service: Service, peer: IpAddr) -> S
         (service, limits),
         Arc::clone(&core.shared.recoveries),
         core.now_ms(),
-    );
+    )
+    .with_rooms(core.shared.rooms.as_ref(), core.index, core.now_ms());
     let packet = session.open_packet();
     let mailbox = Rc::new(Mailbox::default());
     let session = Session::SocketIo(Box::new(session));
@@ -89,7 +90,8 @@ pub(crate) async fn run_on_websocket(core: Rc<Core>, service: Service, socket: S
         (service, limits),
         Arc::clone(&core.shared.recoveries),
         core.now_ms(),
-    );
+    )
+    .with_rooms(core.shared.rooms.as_ref(), core.index, core.now_ms());
     let client = admit(&core, socket.clone(), Session::SocketIo(Box::new(session)), peer, false);
     let session = EngineSession {
         client: Rc::clone(&client),

@@ -6,6 +6,7 @@
 
 mod mirror;
 pub mod recovery;
+mod rooms;
 mod streams;
 
 use std::sync::Arc;
@@ -23,7 +24,9 @@ use crate::protocol::engineio::packet::Packet as Carrier;
 use crate::protocol::socketio::packet::{ack, connected, event, refused};
 use crate::protocol::socketio::{Assembler, Kind, Packet, Violation};
 use crate::protocol::websocket::{Close, Opcode, write_frame};
+use crate::session::rooms::Rooms;
 use crate::session::socketio::recovery::{Recover, Recoveries, Stored};
+use crate::session::socketio::rooms::Talks;
 use crate::session::socketio::streams::Streams;
 use crate::session::{Effects, Incoming};
 use crate::venue::upbit::Edition;
@@ -57,6 +60,8 @@ enum Namespace {
     Streams(Streams),
     /// Its own events.
     Mirror,
+    /// Nothing but rooms.
+    Rooms,
 }
 
 /// A namespace the client has joined.
@@ -80,6 +85,8 @@ pub struct SocketIoSession {
     assembler: Assembler,
     namespaces: FxHashMap<String, Joined>,
     recoveries: Arc<Recoveries>,
+    /// `None` where there are no rooms.
+    talks: Option<Talks>,
     /// When a client that has joined nothing is given up; `None` once it has.
     connect_by_ms: Option<u64>,
 }
@@ -103,8 +110,17 @@ impl SocketIoSession {
             assembler: Assembler::default(),
             namespaces: FxHashMap::default(),
             recoveries,
+            talks: None,
             connect_by_ms: (service != Service::Echo).then_some(now_ms + connect_timeout_ms),
         }
+    }
+
+    /// The same with rooms to talk in, for a session of streams on this core.
+    #[must_use]
+    pub fn with_rooms(mut self, rooms: Option<&Arc<Rooms>>, core: usize, now_ms: u64) -> Self {
+        let rooms = rooms.filter(|_| self.service == Service::Streams);
+        self.talks = rooms.map(|rooms| Talks::new(Arc::clone(rooms), core, now_ms));
+        self
     }
 
     /// The packet that opens the session, where it is a frame's; one that polls has it in the answer to its request.
@@ -146,7 +162,7 @@ impl SocketIoSession {
             Carrier::Text(text) => self.assembler.on_text(text),
             Carrier::Binary(bytes) => self.assembler.on_binary(&bytes),
         }
-        .and_then(|packet| packet.map_or(Ok(()), |packet| self.carry_out(packet, effects)));
+        .and_then(|packet| packet.map_or(Ok(()), |packet| self.carry_out(packet, now_ms, effects)));
         if let Err(violation) = done {
             tracing::debug!("Socket.IO session ended: {violation}");
             effects.close(Close::INVALID_REQUEST);
@@ -174,7 +190,7 @@ impl SocketIoSession {
         self.heartbeat.deadline_ms().min(self.connect_by_ms.unwrap_or(u64::MAX))
     }
 
-    fn carry_out(&mut self, packet: Packet, effects: &mut Effects) -> Result<(), Violation> {
+    fn carry_out(&mut self, packet: Packet, now_ms: u64, effects: &mut Effects) -> Result<(), Violation> {
         let has_joined = self.namespaces.contains_key(&packet.namespace);
         if has_joined == (packet.kind == Kind::Connect) {
             return Err(Violation::Order);
@@ -185,8 +201,9 @@ impl SocketIoSession {
                 if self.namespaces.remove(&packet.namespace).is_some_and(|left| left.serves.streams() > 0) {
                     effects.wants = Some(self.wants());
                 }
+                self.talks.iter_mut().for_each(|talks| talks.on_disconnect(&packet.namespace, effects));
             }
-            Kind::Event => self.on_event(&packet, effects),
+            Kind::Event => self.on_event(&packet, now_ms, effects),
             // Nothing is asked of clients.
             Kind::Ack => {}
         }
@@ -196,6 +213,7 @@ impl SocketIoSession {
     fn connect(&mut self, packet: Packet, effects: &mut Effects) {
         let path = packet.namespace;
         let namespace = match self.service {
+            Service::Streams if self.talks.as_ref().is_some_and(|talks| talks.serve(&path)) => Namespace::Rooms,
             Service::Streams if path == "/" => Namespace::Streams(self.none_yet(None)),
             Service::Streams => {
                 let venue = Venue::ALL.into_iter().find(|venue| path.strip_prefix('/') == Some(venue.grammar().name));
@@ -211,6 +229,7 @@ impl SocketIoSession {
         let data = packet.data.unwrap_or_else(|| json!({}));
         let mut joined = Joined { socket_id: socket_id(), pid: None, serves: namespace };
         match &mut joined.serves {
+            Namespace::Rooms => say(&connected(&path, &joined.socket_id, None), effects),
             Namespace::Mirror => {
                 say(&connected(&path, &joined.socket_id, None), effects);
                 say(&event(&path, "auth", &data), effects);
@@ -223,6 +242,7 @@ impl SocketIoSession {
                 }
             }
         }
+        self.talks.iter_mut().for_each(|talks| talks.on_connect(&path, &joined.socket_id, effects));
         self.namespaces.insert(path, joined);
     }
 
@@ -238,6 +258,7 @@ impl SocketIoSession {
             joined.socket_id.clone_from(&recover.stored.socket_id);
             joined.pid = Some(recover.pid);
             streams.restore(&recover.stored, recover.wants);
+            self.talks.iter_mut().for_each(|talks| talks.on_recovery(&recover.stored.namespace, &joined.socket_id));
         }
         say(&connected(&recover.stored.namespace, &joined.socket_id, joined.pid.as_deref()), effects);
         if is_restored {
@@ -247,6 +268,7 @@ impl SocketIoSession {
 
     /// The connection has ended, but for the namespaces that the client has left itself: it may go on in them later.
     pub fn on_end(&mut self) {
+        self.talks.iter_mut().for_each(Talks::on_end);
         for (namespace, joined) in self.namespaces.drain() {
             let Joined { socket_id, pid: Some(pid), serves: Namespace::Streams(streams) } = joined else { continue };
             if let Some(rooms) = streams.to_store() {
@@ -255,30 +277,22 @@ impl SocketIoSession {
         }
     }
 
-    fn on_event(&mut self, packet: &Packet, effects: &mut Effects) {
+    fn on_event(&mut self, packet: &Packet, now_ms: u64, effects: &mut Effects) {
+        if let Some(answer) = self.talks.as_mut().and_then(|talks| talks.on_event(packet, now_ms, effects)) {
+            return reply(packet, answer, effects);
+        }
         let others =
             self.streams() - self.namespaces.get(&packet.namespace).map_or(0, |joined| joined.serves.streams());
         let room_left = self.limits.streams_max.saturating_sub(others);
         let answer = match self.namespaces.get_mut(&packet.namespace).map(|joined| &mut joined.serves) {
             Some(Namespace::Mirror) => return mirror::on_event(packet, effects),
             Some(Namespace::Streams(streams)) => streams.on_event(packet, room_left, effects),
-            None => return,
+            Some(Namespace::Rooms) | None => return,
         };
-        let answer = match answer {
-            Ok(answer) => {
-                if answer.has_changed {
-                    effects.wants = Some(self.wants());
-                }
-                answer.value
-            }
-            Err(error) => json!({ "ok": false, "error": error }),
-        };
-        match packet.id {
-            Some(id) => say(&ack(&packet.namespace, id, &json!([answer])), effects),
-            // Nobody waits for an answer, but whoever looks for the reason of a silence finds it.
-            None if answer["ok"] == Value::Bool(false) => say(&event(&packet.namespace, "error", &answer), effects),
-            None => {}
+        if answer.as_ref().is_ok_and(|answer| answer.has_changed) {
+            effects.wants = Some(self.wants());
         }
+        reply(packet, answer.map(|answer| answer.value), effects);
     }
 
     fn streams(&self) -> usize {
@@ -288,7 +302,7 @@ impl SocketIoSession {
     fn wants(&self) -> Vec<crate::fanout::Want> {
         let wants = |joined: &Joined| match &joined.serves {
             Namespace::Streams(streams) => streams.wants(),
-            Namespace::Mirror => Vec::new(),
+            Namespace::Mirror | Namespace::Rooms => Vec::new(),
         };
         self.namespaces.values().flat_map(wants).collect()
     }
@@ -307,6 +321,17 @@ fn recover(recoveries: &Recoveries, namespace: &str, data: &Value, streams: &Str
     let stored = recoveries.take(pid, namespace, Instant::now())?;
     let wants = streams.wants_of(&stored)?;
     Some(Recover { pid: pid.to_owned(), stored, wants, offset })
+}
+
+/// Answers an event, if the client asked for that.
+fn reply(packet: &Packet, answer: Result<Value, String>, effects: &mut Effects) {
+    let answer = answer.unwrap_or_else(|error| json!({ "ok": false, "error": error }));
+    match packet.id {
+        Some(id) => say(&ack(&packet.namespace, id, &json!([answer])), effects),
+        // Nobody waits for an answer, but whoever looks for the reason of a silence finds it.
+        None if answer["ok"] == Value::Bool(false) => say(&event(&packet.namespace, "error", &answer), effects),
+        None => {}
+    }
 }
 
 fn say(text: &str, effects: &mut Effects) {
