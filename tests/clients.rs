@@ -52,6 +52,25 @@ fn socketio_item_64_socket_io_client_goes_on_where_it_was() {
 }
 
 #[test]
+fn socketio_item_54_60_and_68_the_chat_of_the_tutorials_runs_over_every_transport() {
+    let Some(node) = node_with("socket.io-client") else { return };
+    Server::start_with(&["--listen", "127.0.0.1:0", "--writers", "2", "--rooms"]).pass(script(&node, "rooms.mjs"));
+}
+
+#[test]
+fn python_socketio_talks_in_a_room() {
+    let Some(python) = python_with("socketio") else { return };
+    Server::start_with(&["--listen", "127.0.0.1:0", "--writers", "2", "--rooms"])
+        .pass(script(&python, "rooms_client.py"));
+}
+
+#[test]
+fn ws_talks_in_a_room() {
+    let Some(node) = node_with("ws") else { return };
+    Server::start_with(&["--listen", "127.0.0.1:0", "--writers", "2", "--rooms"]).pass(script(&node, "rooms_ws.mjs"));
+}
+
+#[test]
 fn websockets_for_python_inflates_what_others_get_as_it_is() {
     let Some(python) = python_with("websockets") else { return };
     Server::start().pass(script(&python, "deflate.py"));

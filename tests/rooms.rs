@@ -122,6 +122,29 @@ fn limits_are_told_and_what_is_within_them_passes() {
 }
 
 #[test]
+fn who_does_not_listen_is_cut_off_and_nobody_else_is_kept_waiting() {
+    let server = rooms(&["--rooms-message-rate", "0", "--backlog-bytes-max", "1048576"]);
+    let (mut speaker, _) = enter(&server, "/rooms/r?presence=true");
+    let (mut listener, _) = enter(&server, "/rooms/r");
+    let (_deaf, welcome) = enter(&server, "/rooms/r");
+    (0..2).for_each(|_| assert_eq!(json(&mut speaker)["event"], "joined"));
+    let message = vec![b'x'; 65_536];
+    // The kernel takes some megabytes for the one that reads nothing, and its backlog one more.
+    for number in 0.. {
+        assert!(number < 2_000, "nobody is cut off");
+        speaker.send(2, &message);
+        assert_eq!(listener.next_event().payload.len(), message.len());
+        if server.count("slow_consumers") == 1 {
+            break;
+        }
+    }
+    let left = json(&mut speaker);
+    assert_eq!((&left["event"], &left["id"], &left["members"]), (&json!("left"), &welcome["id"], &json!(2)));
+    speaker.say("still here");
+    assert_eq!(listener.next_event().text(), "still here");
+}
+
+#[test]
 fn who_is_silent_is_pinged_and_given_up_and_the_others_are_told() {
     let server = rooms(&["--ping-interval", "200ms", "--pong-timeout", "600ms"]);
     let (mut alive, _) = enter(&server, "/rooms/r?presence=true");
