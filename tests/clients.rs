@@ -54,20 +54,19 @@ fn socketio_item_64_socket_io_client_goes_on_where_it_was() {
 #[test]
 fn socketio_item_54_60_and_68_the_chat_of_the_tutorials_runs_over_every_transport() {
     let Some(node) = node_with("socket.io-client") else { return };
-    Server::start_with(&["--listen", "127.0.0.1:0", "--writers", "2", "--rooms"]).pass(script(&node, "rooms.mjs"));
+    Server::start_with(&ROOMS).pass(script(&node, "rooms.mjs"));
 }
 
 #[test]
 fn python_socketio_talks_in_a_room() {
     let Some(python) = python_with("socketio") else { return };
-    Server::start_with(&["--listen", "127.0.0.1:0", "--writers", "2", "--rooms"])
-        .pass(script(&python, "rooms_client.py"));
+    Server::start_with(&ROOMS).pass(script(&python, "rooms_client.py"));
 }
 
 #[test]
 fn ws_talks_in_a_room() {
     let Some(node) = node_with("ws") else { return };
-    Server::start_with(&["--listen", "127.0.0.1:0", "--writers", "2", "--rooms"]).pass(script(&node, "rooms_ws.mjs"));
+    Server::start_with(&ROOMS).pass(script(&node, "rooms_ws.mjs"));
 }
 
 #[test]
@@ -216,6 +215,17 @@ fn node_listens_with_the_lines_of_the_readme() {
         let line = script.line(symbol, |line| line.starts_with(symbol));
         assert!(line[symbol.len()..].bytes().all(|b| b.is_ascii_digit() || b == b'.'), "{line}");
     }
+}
+
+#[test]
+fn node_talks_with_the_lines_of_the_readme() {
+    let Some(node) = node_with("socket.io-client") else { return };
+    let server = Server::start_with(&ROOMS);
+    let (_, rest) = README.rsplit_once("```js\n").expect("a snippet");
+    let snippet = server.readdressed(rest.split_once("```").expect("its end").0);
+    let mut script = Program::start(Command::new(node).args(["--input-type=module", "-e", &snippet]));
+    let lines = [script.line("a message", |_| true), script.line("an answer", |_| true)].join("; ");
+    assert!(lines.contains("hello") && lines.contains("{ members: 1, ok: true, room: 'lobby' }"), "{lines}");
 }
 
 #[test]
@@ -378,7 +388,8 @@ struct Server {
     address: String,
 }
 
-/// Flags of a server that speaks TLS too, on ports of its own.
+/// Flags of a server where people talk, and of one that speaks TLS too, on ports of its own.
+const ROOMS: [&str; 5] = ["--listen", "127.0.0.1:0", "--writers", "2", "--rooms"];
 const SELF_SIGNED: [&str; 5] = ["--listen", "127.0.0.1:0", "--tls-self-signed", "--tls-listen", "127.0.0.1:0"];
 
 impl Server {

@@ -102,6 +102,9 @@ fn greeting(config: &Config, server: &Server) -> String {
     if let Some((fingerprint, _)) = server.self_signed() {
         let _ = writeln!(text, "  certificate of its own, SHA-256\n             {fingerprint}");
     }
+    if config.rooms.is_some() {
+        let _ = writeln!(text, "  rooms      ws://{address}/rooms/<name>  /rooms and / of Socket.IO");
+    }
     for venue in Venue::ALL {
         let Grammar { title, socket, .. } = venue.grammar();
         let kinds = if socket.is_some() { "types" } else { "streams" };

@@ -12,8 +12,8 @@ use crate::session::rooms::RoomLimits;
 #[command(next_help_heading = "For people who talk")]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RawRooms {
-    /// Let clients talk to one another: rooms in the namespaces /rooms and / of Socket.IO, and over plain WebSocket on
-    /// /rooms/<name>. [default: false]
+    /// Let clients talk to one another: rooms in the namespaces `/rooms` and `/` of Socket.IO, and over plain
+    /// WebSocket on `/rooms/<name>`. [default: false]
     #[arg(id = "rooms", long = "rooms", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub enabled: Option<bool>,
     /// Largest message, with all that is attached to it. [default: 65536]
@@ -28,7 +28,7 @@ pub struct RawRooms {
     /// Rooms that one connection may be in. [default: 32]
     #[arg(id = "rooms-per-client-max", long = "rooms-per-client-max", value_name = "N")]
     pub per_client_max: Option<usize>,
-    /// Members of one room. [default: 10000]
+    /// Members of one room; whoever comes or goes is told to all of them. [default: 1000]
     #[arg(id = "rooms-members-max", long = "rooms-members-max", value_name = "N")]
     pub members_max: Option<usize>,
     /// Rooms that there may be. [default: 10000]
@@ -61,7 +61,7 @@ impl RawRooms {
             message_bytes_max: self.message_max.unwrap_or(65_536.min(inbound_bytes_max)),
             rate: RateLimits { per_second: self.message_rate.unwrap_or(20), burst: self.message_burst.unwrap_or(40) },
             per_client_max: self.per_client_max.unwrap_or(32),
-            members_max: self.members_max.unwrap_or(10_000),
+            members_max: self.members_max.unwrap_or(1_000),
             rooms_max: self.max.unwrap_or(10_000),
         };
         // A backlog holds a few of them.

@@ -1,8 +1,8 @@
 //! A client of Socket.IO, whatever its packets travel in.
 //!
 //! The session is told what comes, packet by packet, and says in frames what goes. A namespace is a venue, a room is a
-//! stream. An event that is served, `subscribe` for one, is carried out and answered before the next packet is looked
-//! at, so that a client may rely on their order.
+//! stream; where people talk, they name rooms themselves. An event that is served, `subscribe` for one, is carried out
+//! and answered before the next packet is looked at, so that a client may rely on their order.
 
 mod mirror;
 pub mod recovery;
