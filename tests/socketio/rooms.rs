@@ -292,6 +292,59 @@ fn socketio_item_54_what_is_said_in_the_tick_of_the_connect_is_never_lost() {
 }
 
 #[test]
+fn who_comes_and_goes_and_what_is_said_is_one_story_on_every_core() {
+    const ROUNDS: u64 = 60;
+    let server = rooms(&["--rooms-message-rate", "0"]);
+    let mut listeners = [0, 1].map(|core| Person::enter_on(&server, core, "r"));
+    let [first, second] = &mut listeners;
+    assert_eq!(first.next(), json!(["joined", {"room": "r", "id": second.id, "members": 2}]));
+    let people: Vec<Person> = (0..6).map(|number| Person::enter_on(&server, number % 2, "r")).collect();
+    let threads: Vec<_> = people
+        .into_iter()
+        .map(|mut person| {
+            std::thread::spawn(move || {
+                for round in 0..ROUNDS {
+                    person.say(&json!(["message", {"room": "r", "message": [round, 1]}]));
+                    person.say(&json!(["message", {"room": "r", "message": [round, 2]}]));
+                    person.client.say(r#"42/rooms,7["leave","r"]"#);
+                    // What others say may still come before the answer, and nothing comes behind it.
+                    while !text(&mut person.client).starts_with("43/rooms,7") {}
+                    let answer = person.ask(&json!(["join", "r"]));
+                    assert_eq!(answer["ok"], true);
+                }
+                person
+            })
+        })
+        .collect();
+    for listener in &mut listeners {
+        // How many there are follows from what has been told; what each says follows from what he has said.
+        let (mut members, mut said, mut is_in) =
+            (None, std::collections::HashMap::new(), std::collections::HashMap::new());
+        let mut left = 0;
+        while left < 6 * ROUNDS || is_in.values().any(|is_in| !is_in) {
+            let event = listener.next();
+            if event[0] == "message" {
+                let from = event[1]["from"].as_str().expect("an id").to_owned();
+                assert!(*is_in.get(&from).unwrap_or(&true), "{event}");
+                let next: &mut u64 = said.entry(from).or_default();
+                assert_eq!(event[1]["message"], json!([*next / 2, *next % 2 + 1]));
+                *next += 1;
+                continue;
+            }
+            let now = event[1]["members"].as_u64().expect("a number");
+            let is_joined = event[0] == "joined";
+            let before = if is_joined { now - 1 } else { now + 1 };
+            assert_eq!(*members.get_or_insert(before), before, "{event}");
+            members = Some(now);
+            left += u64::from(!is_joined);
+            is_in.insert(event[1]["id"].as_str().expect("an id").to_owned(), is_joined);
+        }
+        assert_eq!((members, said.values().sum::<u64>()), (Some(8), 6 * 2 * ROUNDS));
+    }
+    threads.into_iter().for_each(|thread| drop(thread.join().expect("they talk")));
+}
+
+#[test]
 fn what_goes_beyond_a_limit_or_is_wrong_is_told_and_costs_nothing_else() {
     let flags = [
         ["--rooms-message-max", "1000"],
