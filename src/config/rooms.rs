@@ -95,6 +95,13 @@ mod tests {
     }
 
     #[test]
+    fn a_file_has_the_names_of_the_flags() {
+        let raw: RawRooms = toml::from_str("enabled = true\nmax = 7\nmessage-burst = 3\n").unwrap();
+        let limits = RawRooms { max: Some(8), ..RawRooms::default() }.or(raw).check(1_000_000).unwrap().unwrap();
+        assert_eq!((limits.rooms_max, limits.rate.burst), (8, 3));
+    }
+
+    #[test]
     fn what_cannot_be_is_refused() {
         let raw = RawRooms::default;
         let error = |raw: RawRooms| raw.check(100_000).unwrap_err().to_string();
