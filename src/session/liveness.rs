@@ -1,4 +1,4 @@
-//! How long a connection to Binance may live: while its pings are answered, and until its time is over.
+//! How long a connection may live: while its pings are answered, and until its time is over.
 
 use crate::protocol::websocket::{Close, Opcode};
 use crate::session::Effects;

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::protocol::engineio::id::socket_id;
-use crate::protocol::websocket::{Close, Opcode};
+use crate::protocol::websocket::Opcode;
 use crate::session::events::{decode, parameter};
-use crate::session::heartbeat::{Beat, Heartbeat, HeartbeatLimits};
+use crate::session::heartbeat::HeartbeatLimits;
+use crate::session::liveness::Liveness;
 use crate::session::rate::Rate;
 use crate::session::rooms::members::Audience;
 use crate::session::rooms::said::{PLACEHOLDER, welcome};
@@ -31,7 +32,7 @@ pub struct RoomSession {
     presence: bool,
     is_in: bool,
     rate: Rate,
-    heartbeat: Heartbeat,
+    liveness: Liveness,
 }
 
 impl RoomSession {
@@ -63,7 +64,8 @@ impl RoomSession {
             presence,
             is_in: false,
             rate: Rate::new(rooms.limits().rate, now_ms),
-            heartbeat: Heartbeat::new(heartbeat, now_ms),
+            // People stay for as long as they like.
+            liveness: Liveness::new(heartbeat, 0, now_ms),
         })
     }
 
@@ -86,7 +88,7 @@ impl RoomSession {
     pub fn on_message(&mut self, message: Incoming<'_>, now_ms: u64, effects: &mut Effects) {
         let (json, attachments, length) = match message {
             Incoming::Ping(payload) => return effects.send(Opcode::Pong, payload),
-            Incoming::Pong(payload) => return self.heartbeat.on_pong(payload, now_ms),
+            Incoming::Pong(payload) => return self.liveness.on_pong(payload, now_ms),
             Incoming::Text(text) => (Value::from(text).to_string(), Vec::new(), text.len()),
             Incoming::Binary(bytes) => (PLACEHOLDER.to_owned(), vec![bytes.to_vec()], bytes.len()),
         };
@@ -113,11 +115,7 @@ impl RoomSession {
 
     /// Time has passed: `now_ms` for deadlines, `unix_ms` for a ping's payload.
     pub fn on_time(&mut self, now_ms: u64, unix_ms: u64, effects: &mut Effects) {
-        match self.heartbeat.on_time(now_ms, unix_ms) {
-            Beat::Nothing => {}
-            Beat::Ping(payload) => effects.send(Opcode::Ping, payload.to_string().as_bytes()),
-            Beat::Lost => effects.close(Close::PONG_TIMEOUT),
-        }
+        self.liveness.on_time(now_ms, unix_ms, effects);
     }
 
     /// The connection has ended.
