@@ -170,8 +170,10 @@ fn flat_out_the_tape_waits_for_a_slow_client_and_not_for_one_that_takes_nothing(
     let (mut count, mut payload) = (0_i64, Vec::new());
     loop {
         match slow.next_into(&mut payload) {
+            Some(1 | 2) => count += 1,
             Some(8) => break,
-            Some(_) => count += 1,
+            // A ping, which a machine under load takes long enough to be sent.
+            Some(_) => {}
             None => panic!("no close frame after {count} events"),
         }
         if count % 4_000 == 0 {
