@@ -35,6 +35,8 @@ pub struct Reader {
     begun: Option<Begun>,
     /// Its payload so far, unmasked, and compressed if it is.
     bytes: Vec<u8>,
+    /// How many of these bytes are whole characters, if they are a text's and not compressed.
+    bytes_of_text: usize,
     /// The payload so far of a control frame, which may stand between two frames of a message.
     control: Vec<u8>,
 }
@@ -62,6 +64,7 @@ impl Reader {
             frame: None,
             begun: None,
             bytes: Vec::new(),
+            bytes_of_text: 0,
             control: Vec::new(),
         }
     }
@@ -72,7 +75,8 @@ impl Reader {
     /// # Errors
     /// The close frame that is owed to the client, when nothing is to be read any more: the answer to its own, or what
     /// it did wrong. A message that is too long is refused by its header, before any of its payload is kept; one that is
-    /// only too long when it is inflated, as soon as that shows.
+    /// only too long when it is inflated, as soon as that shows. A text that is not UTF-8 is refused by the first byte
+    /// that shows it, wherever frame and message end; one that is compressed, when it is whole.
     pub fn read(
         &mut self,
         mut input: &mut [u8],
@@ -94,8 +98,11 @@ impl Reader {
             frame.header.mask.rotate_left(length % 4);
             frame.bytes_left -= length;
             if frame.bytes_left > 0 {
-                let kept = if frame.header.is_control() { &mut self.control } else { &mut self.bytes };
-                kept.extend_from_slice(part);
+                if frame.header.is_control() {
+                    self.control.extend_from_slice(part);
+                } else {
+                    self.keep(part)?;
+                }
                 self.frame = Some(frame);
                 return Ok(());
             }
@@ -147,6 +154,15 @@ impl Reader {
         Ok(())
     }
 
+    /// Keeps a part of a message that is not complete.
+    fn keep(&mut self, part: &[u8]) -> Result<(), Close> {
+        self.bytes.extend_from_slice(part);
+        if let Some(Begun { opcode: Opcode::Text, is_deflated: false }) = self.begun {
+            self.bytes_of_text += whole_characters(&self.bytes[self.bytes_of_text..])?;
+        }
+        Ok(())
+    }
+
     fn end_data(
         &mut self,
         is_final: bool,
@@ -155,9 +171,9 @@ impl Reader {
         take: &mut impl FnMut(Message<'_>),
     ) -> Result<(), Close> {
         if !is_final {
-            self.bytes.extend_from_slice(part);
-            return Ok(());
+            return self.keep(part);
         }
+        self.bytes_of_text = 0;
         let mut kept = std::mem::take(&mut self.bytes);
         let mut payload = joined(&mut kept, part);
         let Some(begun) = self.begun.take() else { return Err(Close::PROTOCOL_ERROR) };
@@ -170,6 +186,18 @@ impl Reader {
             _ => take(Message::Binary(payload)),
         }
         Ok(())
+    }
+}
+
+/// How many of the bytes are whole characters; what follows them may yet become one.
+///
+/// # Errors
+/// [`Close::NOT_UTF8`] if it cannot.
+fn whole_characters(bytes: &[u8]) -> Result<usize, Close> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.len()),
+        Err(error) if error.error_len().is_none() => Ok(error.valid_up_to()),
+        Err(_) => Err(Close::NOT_UTF8),
     }
 }
 

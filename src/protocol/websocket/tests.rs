@@ -111,6 +111,27 @@ fn what_is_against_the_protocol_is_refused_with_its_code() {
 }
 
 #[test]
+fn a_text_that_is_not_utf8_is_refused_by_the_first_byte_that_shows_it() {
+    let bad = "κόσμε".as_bytes().iter().copied().chain(*b"\xed\xa0\x80edited").collect::<Vec<u8>>();
+    // U+1F600, and what would be above the last character there is.
+    for (text, certain_at) in [(&bad[..], 11), (b"\xf0\x9f\x98\x80\xf4\x90", 5), (b"ab\xc0", 2), (b"\xe0\x9f", 1)] {
+        let (mut reader, mut opened) = (Reader::new(LIMIT), masked(0x01, b""));
+        reader.read(&mut opened, None, |_| panic!("not whole yet")).unwrap();
+        let ends: Vec<_> = text.iter().map(|byte| reader.read(&mut masked(0x00, &[*byte]), None, |_| ())).collect();
+        let first = ends.iter().position(|end| *end == Err(Close::NOT_UTF8));
+        assert_eq!(first, Some(certain_at), "{text:?}: in frames of one byte");
+        // The same inside of one frame that is longer than what has come of it.
+        let mut frame = masked(0x81, &[text, &[b'x'; 100]].concat());
+        frame.truncate(6 + certain_at);
+        assert_eq!(read([&frame[..]]), (vec![], Ok(())), "{text:?}");
+        let more = masked(0x81, &[text, &[b'x'; 100]].concat())[6 + certain_at];
+        assert_eq!(read([&frame[..], &[more]]), (vec![], Err(Close::NOT_UTF8)), "{text:?}");
+    }
+    // Bytes are any.
+    assert_eq!(read([&[masked(0x02, b"\xff"), masked(0x80, b"\xff")].concat()[..]]).0, [(2, vec![0xff, 0xff])]);
+}
+
+#[test]
 fn nothing_behind_the_end_is_read() {
     let bytes = [masked(0x81, b"a"), masked(0x88, b""), masked(0x81, b"b")].concat();
     assert_eq!(read([&bytes[..]]), (vec![(1, b"a".to_vec())], Err(Close::NORMAL)));
