@@ -62,6 +62,8 @@ pub struct Config {
     pub connections_max: usize,
     /// Largest message from a client. Worst case: this much per session.
     pub message_bytes_max: usize,
+    /// Whether what suites of the protocols expect is served.
+    pub is_conformance: bool,
     /// For clients of Binance.
     pub binance: BinanceConfig,
     /// For clients of Upbit.
@@ -97,8 +99,9 @@ impl RawConfig {
         let connections_max = self.connections_max.unwrap_or(100_000);
         within("--connections-max", connections_max, 1..=10_000_000)?;
         let listen = address("--listen", self.listen.as_deref().unwrap_or("127.0.0.1:9400"))?;
+        let is_conformance = self.conformance.unwrap_or(false);
         let (binance, upbit) = (self.binance.check(), self.upbit.check()?);
-        let socketio = self.socketio.check(upbit.limits.edition)?;
+        let socketio = self.socketio.check(upbit.limits.edition, is_conformance)?;
         let rooms = self.rooms.check(message_bytes_max.min(socketio.limits.engine.payload_bytes_max))?;
         Ok(Config {
             sources,
@@ -123,6 +126,7 @@ impl RawConfig {
             stall_ms: millis(self.stall_limit, 5),
             connections_max,
             message_bytes_max,
+            is_conformance,
             socketio,
             rooms,
             plain: self.plain.check(listen, &binance, upbit.limits.edition)?,

@@ -79,6 +79,12 @@ pub struct RawConfig {
     /// derives also what the tape carries, `never` derives nothing. [default: auto]
     #[arg(long, value_name = "WHICH")]
     pub derive: Option<String>,
+    /// Serve what suites of the protocols expect beside the streams: an echo on /engine.io/, events that come back in place
+    /// of streams on /socket.io/, an echo over plain WebSocket on /conformance/echo. Clients of Socket.IO are then pinged
+    /// every 300ms and have 200ms to answer, 1s to join a namespace, and CORS allows any origin, unless told otherwise.
+    /// [default: false]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub conformance: Option<bool>,
     /// What to log: error, warn, info, debug, trace, or a filter such as `tapecast::server=debug`. [default: warn]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
@@ -148,7 +154,7 @@ impl RawConfig {
         }
         either!(
             listen speed repeat wait_for_clients exit_at_end writers pin ring_ticks ring_levels history_ticks
-            backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max derive log
+            backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max derive conformance log
         )
     }
 }

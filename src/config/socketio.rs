@@ -57,10 +57,6 @@ pub struct RawSocketIo {
     #[arg(id = "socketio-recovery", long = "socketio-recovery", value_name = "TIME", value_parser = parse_duration)]
     #[serde(default, deserialize_with = "duration")]
     pub recovery: Option<Duration>,
-    /// Serve what the official suites expect instead of streams: an echo on /engine.io/, events that come back on
-    /// /socket.io/. [default: false]
-    #[arg(id = "socketio-conformance", long = "socketio-conformance", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
-    pub conformance: Option<bool>,
 }
 
 /// The same, complete and checked.
@@ -77,8 +73,6 @@ pub struct SocketIoConfig {
     /// How long a client may come back; zero for not at all. Memory: the names of the streams of 16,384 clients at the
     /// most.
     pub recovery: Duration,
-    /// Whether what the official suites expect is served instead of streams.
-    pub is_conformance: bool,
 }
 
 /// Whose pages may read answers.
@@ -98,6 +92,18 @@ impl Cors {
 }
 
 impl RawSocketIo {
+    /// What the official suites expect of a server: they wait for pings and for their absence, and run in browsers too.
+    fn conformance() -> RawSocketIo {
+        RawSocketIo {
+            ping_interval: Some(Duration::from_millis(300)),
+            ping_timeout: Some(Duration::from_millis(200)),
+            connect_timeout: Some(Duration::from_secs(1)),
+            payload_max: Some(1_000_000),
+            cors: vec!["*".to_owned()],
+            ..RawSocketIo::default()
+        }
+    }
+
     /// This with what it lacks taken from `other`.
     pub(super) fn or(self, other: RawSocketIo) -> RawSocketIo {
         RawSocketIo {
@@ -112,15 +118,18 @@ impl RawSocketIo {
             cors_credentials: self.cors_credentials.or(other.cors_credentials),
             cors_only: self.cors_only.or(other.cors_only),
             recovery: self.recovery.or(other.recovery),
-            conformance: self.conformance.or(other.conformance),
         }
     }
 
-    /// Checks everything and fills in what is absent. `edition` is that of other clients.
+    /// Checks everything and fills in what is absent, for suites of the protocol with what they expect. `edition` is that
+    /// of other clients.
     ///
     /// # Errors
     /// [`ConfigError::Value`] for the first value that cannot be used.
-    pub(super) fn check(self, edition: Edition) -> Result<SocketIoConfig, ConfigError> {
+    pub(super) fn check(mut self, edition: Edition, is_conformance: bool) -> Result<SocketIoConfig, ConfigError> {
+        if is_conformance {
+            self = self.or(RawSocketIo::conformance());
+        }
         let credentials = self.cors_credentials.unwrap_or(false);
         let cors_only = self.cors_only.unwrap_or(false);
         let is_any = self.cors.iter().any(|origin| origin == "*");
@@ -147,7 +156,6 @@ impl RawSocketIo {
             cors,
             cors_only,
             recovery: self.recovery.unwrap_or_default(),
-            is_conformance: self.conformance.unwrap_or(false),
         })
     }
 }
@@ -161,18 +169,36 @@ mod tests {
     use super::*;
 
     fn error(raw: RawSocketIo) -> String {
-        raw.check(Edition::Today).unwrap_err().to_string()
+        raw.check(Edition::Today, false).unwrap_err().to_string()
     }
 
     #[test]
     fn defaults_are_the_reference_servers_and_cors_is_off() {
-        let config = RawSocketIo::default().check(Edition::Today).unwrap();
+        let config = RawSocketIo::default().check(Edition::Today, false).unwrap();
         let engine = config.limits.engine;
         assert_eq!(
             (engine.ping_interval_ms, engine.ping_timeout_ms, engine.payload_bytes_max),
             (25_000, 20_000, 1_000_000)
         );
-        assert!(config.is_enabled && config.cors.is_none() && !config.is_conformance);
+        assert!(config.is_enabled && config.cors.is_none());
+    }
+
+    #[test]
+    fn for_suites_there_are_defaults_of_their_own_which_flags_override() {
+        let config = |raw: RawSocketIo| raw.check(Edition::Today, true).unwrap();
+        let (engine, cors) = (|raw| config(raw).limits.engine, |raw| config(raw).cors.unwrap().origins);
+        let (raw, ms) = (RawSocketIo::default, Duration::from_millis);
+        let told = engine(raw());
+        assert_eq!((told.ping_interval_ms, told.ping_timeout_ms, told.payload_bytes_max), (300, 200, 1_000_000));
+        assert_eq!((told.connect_timeout_ms, told.upgrade_timeout_ms), (1_000, 10_000));
+        assert_eq!((cors(raw()), config(raw()).recovery), (None, Duration::ZERO));
+        let told = engine(RawSocketIo { ping_interval: Some(ms(7)), payload_max: Some(2_000), ..raw() });
+        assert_eq!((told.ping_interval_ms, told.ping_timeout_ms, told.payload_bytes_max), (7, 200, 2_000));
+        let told = engine(RawSocketIo { ping_timeout: Some(ms(8)), connect_timeout: Some(ms(9)), ..raw() });
+        assert_eq!((told.ping_interval_ms, told.ping_timeout_ms, told.connect_timeout_ms), (300, 8, 9));
+        let (origins, recovery) = (vec!["http://a".to_owned()], Some(ms(10)));
+        assert_eq!(cors(RawSocketIo { cors: origins.clone(), ..raw() }), Some(origins));
+        assert_eq!(config(RawSocketIo { recovery, ..raw() }).recovery, ms(10));
     }
 
     #[test]

@@ -118,7 +118,7 @@ fn a_client_that_drops_its_post_is_gone() {
 
 #[test]
 fn socketio_item_23_and_24_attachments_come_in_base64_and_in_requests_of_their_own() {
-    let server = Server::start(&["--writers", "2", "--socketio-conformance"]);
+    let server = conformance::calm();
     let mut client = Poller::join(&server, "/");
     assert_eq!(client.next(), r#"42["auth",{}]"#);
     client.say(r#"452-["message",{"_placeholder":true,"num":0},[{"_placeholder":true,"num":1}]]"#);

@@ -138,7 +138,7 @@ fn socketio_item_44_an_open_probe_is_no_storm_of_requests() {
 
 #[test]
 fn socketio_item_24_attachments_may_come_over_the_other_transport() {
-    let server = Server::start(&["--writers", "2", "--socketio-conformance"]);
+    let server = conformance::calm();
     let mut client = Poller::join(&server, "/");
     assert_eq!(client.next(), r#"42["auth",{}]"#);
     client.say(r#"451-["message",{"_placeholder":true,"num":0}]"#);

@@ -17,7 +17,7 @@ fn socketio_item_02_the_first_frame_opens_the_session_without_upgrades() {
 
 #[test]
 fn socketio_item_28_messages_are_packets_in_one_part_or_several() {
-    let server = socketio(&["--socketio-conformance"]);
+    let server = conformance::calm();
     let mut client = join(&server, "/");
     assert_eq!(text(&mut client), r#"42["auth",{}]"#);
     client.send_fragment(1, br#"451-["message",{"_plac"#);
@@ -96,7 +96,7 @@ fn socketio_item_45_and_47_namespaces_are_joined_or_refused() {
 
 #[test]
 fn socketio_item_56_and_57_attachments_stay_with_their_packet_and_strays_end_the_session() {
-    let server = socketio(&["--socketio-conformance"]);
+    let server = conformance::calm();
     for messages in [&[(2, &b"x"[..])][..], &[(1, br#"451-["a",{"_placeholder":true,"num":0}]"#), (1, b"42[\"a\"]")]] {
         let mut client = join(&server, "/");
         messages.iter().for_each(|(opcode, payload)| client.send(*opcode, payload));

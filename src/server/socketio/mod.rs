@@ -37,11 +37,12 @@ pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// What is served at a path, if anything is.
 pub(crate) fn service_at(core: &Core, path: &str) -> Option<Service> {
-    let config = &core.shared.config.socketio;
+    let config = &core.shared.config;
     match path {
-        "/socket.io/" | "/socket.io" if config.is_enabled && config.is_conformance => Some(Service::Mirror),
-        "/socket.io/" | "/socket.io" if config.is_enabled => Some(Service::Streams),
-        "/engine.io/" | "/engine.io" if config.is_enabled && config.is_conformance => Some(Service::Echo),
+        _ if !config.socketio.is_enabled => None,
+        "/socket.io/" | "/socket.io" if config.is_conformance => Some(Service::Mirror),
+        "/socket.io/" | "/socket.io" => Some(Service::Streams),
+        "/engine.io/" | "/engine.io" if config.is_conformance => Some(Service::Echo),
         _ => None,
     }
 }
