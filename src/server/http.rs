@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS, UPGRADE,
-};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue, RETRY_AFTER, SEC_WEBSOCKET_EXTENSIONS};
 use hyper::{Method, Request, Response, StatusCode};
 use rustc_hash::FxHashSet;
 use serde_json::json;
@@ -20,6 +18,7 @@ use crate::market::symbol::Venue;
 use crate::protocol::deflate;
 use crate::server::client::Socket;
 use crate::server::core::Core;
+use crate::server::handshake;
 use crate::server::read::{Connection, run_session};
 use crate::server::rest;
 use crate::server::rooms;
@@ -172,14 +171,8 @@ pub(crate) fn upgrade(
     peer: IpAddr,
     deflate: Option<&'static str>,
 ) -> Response<Full<Bytes>> {
-    if !fastwebsockets::upgrade::is_upgrade_request(&request) || request.method() != Method::GET {
-        let mut response = text(
-            StatusCode::UPGRADE_REQUIRED,
-            "text/plain",
-            "this address speaks WebSocket: connect with a WebSocket client\n",
-        );
-        response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
-        return response;
+    if let Err(flaw) = handshake::check(&request) {
+        return flaw.answer();
     }
     let (mut response, upgraded) = match fastwebsockets::upgrade::upgrade(&mut request) {
         Ok(upgrade) => upgrade,

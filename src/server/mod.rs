@@ -14,6 +14,7 @@ mod attempts;
 mod client;
 mod core;
 mod events;
+mod handshake;
 mod http;
 mod listener;
 mod read;

@@ -30,6 +30,7 @@ use crate::protocol::engineio::id::Sid;
 use crate::protocol::engineio::open::{Query, Refusal, Transport};
 use crate::server::client::Socket;
 use crate::server::core::Core;
+use crate::server::handshake;
 use crate::session::socketio::Service;
 
 /// What is answered to a request.
@@ -153,9 +154,7 @@ fn upgrade<F: Future<Output = ()> + 'static>(
     mut request: Request<Incoming>,
     run: impl FnOnce(Rc<Core>, Socket, Bytes) -> F + 'static,
 ) -> Result<Answer, Refusal> {
-    if request.method() != Method::GET {
-        return Err(Refusal::BadRequest);
-    }
+    handshake::check(&request).map_err(|_| Refusal::BadRequest)?;
     let (response, upgraded) = fastwebsockets::upgrade::upgrade(&mut request).map_err(|_| Refusal::BadRequest)?;
     let core = Rc::clone(core);
     spawn_local(async move {
