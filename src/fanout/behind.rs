@@ -20,6 +20,12 @@ impl<S: Sink> Fanout<S> {
         self.behind = behind;
     }
 
+    /// From here on the session is read from only while little waits for it: how much that may be is no longer limited
+    /// here, only how long it may wait.
+    pub fn set_paced(&mut self, id: OutletId) {
+        self.outlets[id.index()].is_paced = true;
+    }
+
     /// Keeps what a session's socket did not take of a batch.
     pub(super) fn keep(&mut self, id: OutletId, batch: &Rc<Batch>, sent: usize) {
         let outlet = &mut self.outlets[id.index()];
@@ -52,13 +58,14 @@ impl<S: Sink> Fanout<S> {
         if outlet.state != OutletState::Open || outlet.backlog.is_empty() {
             return;
         }
-        if outlet.backlog.wants_conflation(&self.limits) {
+        if !outlet.is_paced && outlet.backlog.wants_conflation(&self.limits) {
             let conflated = outlet.backlog.conflate();
             outlet.conflated += conflated;
             counts.frames_conflated.add(conflated);
         }
         let age_ms = self.now_ms.saturating_sub(outlet.progress_ms);
-        if outlet.backlog.bytes() > self.limits.bytes_max || age_ms > self.limits.age_ms_max {
+        let is_too_much = outlet.backlog.bytes() > self.limits.bytes_max && !outlet.is_paced;
+        if is_too_much || age_ms > self.limits.age_ms_max {
             counts.slow_consumers.add(1);
             tracing::info!(outlet = id.0, bytes = outlet.backlog.bytes(), age_ms, "slow consumer disconnected");
             self.give_up(id, Close::SLOW_CONSUMER);
@@ -138,7 +145,8 @@ impl<S: Sink> Fanout<S> {
         self.lagging.retain(|id| {
             let outlet = &mut outlets[id.index()];
             let is_stalled = now_ms.saturating_sub(outlet.progress_ms) > stall_ms;
-            must_hold |= outlet.backlog.bytes() > high_water && !is_stalled && outlet.state == OutletState::Open;
+            let is_behind = outlet.backlog.bytes() > high_water && !outlet.is_paced;
+            must_hold |= is_behind && !is_stalled && outlet.state == OutletState::Open;
             outlet.is_lagging = !outlet.backlog.is_empty() || outlet.state != OutletState::Open;
             outlet.is_lagging
         });

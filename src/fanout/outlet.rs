@@ -54,6 +54,8 @@ pub struct Outlet<S> {
     pub dialect: Dialect,
     /// Whether it is sent anything.
     pub state: OutletState,
+    /// Whether nothing is read from it while much waits for it, so that what it does not take is what it sent itself.
+    pub is_paced: bool,
     /// The cohort it belongs to and its place there; `None` without subscriptions.
     pub cohort: Option<(CohortId, u32)>,
     /// When the socket last took something or had nothing to take, in the core's milliseconds.
@@ -89,6 +91,7 @@ impl<S: Sink> Outlet<S> {
             backlog: Backlog::default(),
             dialect: Dialect::WebSocket,
             state: OutletState::Open,
+            is_paced: false,
             cohort: None,
             progress_ms: now_ms,
             is_lagging: false,

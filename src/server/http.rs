@@ -26,6 +26,7 @@ use crate::server::socketio;
 use crate::session::Session;
 use crate::session::api::ApiSession;
 use crate::session::binance::BinanceSession;
+use crate::session::echo::{self, EchoSession};
 use crate::session::rooms::plain::PREFIX;
 use crate::session::upbit::UpbitSession;
 use crate::venue::binance::Encoding;
@@ -78,6 +79,12 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
     }
     if path.starts_with(PREFIX) {
         return rooms::respond(core, request, peer);
+    }
+    if path == echo::PATH && core.shared.config.is_conformance {
+        let offers = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
+        let agreement = deflate::agree_on_any_window(offers.filter_map(|offer| offer.to_str().ok()));
+        let session = EchoSession::new(agreement.map(|agreement| agreement.window_bits), core.now_ms());
+        return upgrade(core, request, Session::Echo(session), peer, agreement.map(|agreement| agreement.answer));
     }
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
     match Address::parse(host, path, request.uri().query()) {

@@ -8,14 +8,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::task::{spawn_local, yield_now};
 
+use crate::config::HIGH_WATER_BYTES;
 use crate::fanout::delivery::CLOSE_GRACE_MS;
+use crate::fanout::outlet::OutletState;
 use crate::fanout::{Dialect, Sink};
 use crate::protocol::lines::{self, Mode};
 use crate::protocol::websocket::{self, Close};
 use crate::server::client::{Client, Socket};
 use crate::server::core::Core;
 use crate::server::rest::answer;
-use crate::session::{Effects, Incoming, Session};
+use crate::session::{Effects, Incoming, Session, echo};
 
 /// A connection that speaks its session's protocol from now on.
 pub(crate) struct Connection {
@@ -38,6 +40,7 @@ pub(crate) async fn run_session(core: Rc<Core>, connection: Connection) {
     let inbound = Inbound::of(&client.session.borrow(), core.shared.config.message_bytes_max);
     let close = read(&core, &client, &socket, leftover, inbound).await;
     if let Some(close) = close {
+        pace(&core, &client, &socket, 0).await;
         core.fanout.borrow_mut().give_up(client.id, close);
     }
     dismiss(&core, &client);
@@ -50,6 +53,9 @@ pub(crate) async fn run_session(core: Rc<Core>, connection: Connection) {
 pub(crate) fn admit(core: &Rc<Core>, socket: Socket, session: Session, peer: IpAddr, deflates: bool) -> Rc<Client> {
     let id = core.fanout.borrow_mut().open(socket);
     core.fanout.borrow_mut().set_dialect(id, session.dialect());
+    if let Session::Echo(_) = session {
+        core.fanout.borrow_mut().set_paced(id);
+    }
     let mut clients = core.clients.borrow_mut();
     let entry = clients.vacant_entry();
     let client = Rc::new(Client {
@@ -98,6 +104,7 @@ pub(crate) async fn read(
         return Some(close);
     }
     loop {
+        pace(core, client, socket, HIGH_WATER_BYTES).await;
         let length = match socket.read(&core.read_buffer).await {
             Ok(0) | Err(_) => return None,
             Ok(length) => length,
@@ -116,6 +123,25 @@ pub(crate) async fn read(
     }
 }
 
+/// Waits until a client that gets back what it sends has taken all but so much of what waits for it; no other is waited
+/// for.
+async fn pace(core: &Rc<Core>, client: &Client, socket: &Socket, bytes_max: usize) {
+    loop {
+        {
+            let fanout = core.fanout.borrow();
+            let outlet = fanout.outlet(client.id);
+            if !outlet.is_paced || outlet.state != OutletState::Open || outlet.backlog.bytes() <= bytes_max {
+                return;
+            }
+        }
+        if !socket.writable().await {
+            return;
+        }
+        // Somebody else writes.
+        yield_now().await;
+    }
+}
+
 /// How what comes from a client becomes messages.
 pub(crate) enum Inbound {
     WebSocket(websocket::Reader),
@@ -130,6 +156,7 @@ impl Inbound {
             Session::Binance(_) | Session::Api(_) | Session::Upbit(_) | Session::SocketIo(_) | Session::Rooms(_) => {
                 Inbound::WebSocket(websocket::Reader::new(bytes_max))
             }
+            Session::Echo(_) => Inbound::WebSocket(websocket::Reader::new(bytes_max.max(echo::MESSAGE_BYTES_MAX))),
             Session::Events(_) => Inbound::Nothing,
             Session::Lines(_) => Inbound::Lines(lines::Reader::new(bytes_max)),
         }

@@ -5,6 +5,7 @@
 
 pub mod api;
 pub mod binance;
+pub mod echo;
 pub mod events;
 pub mod heartbeat;
 pub mod lines;
@@ -40,6 +41,8 @@ pub enum Session {
     Lines(lines::LineSession),
     /// One who talks in a room, on a WebSocket of his own.
     Rooms(rooms::RoomSession),
+    /// A client that gets back what it sends.
+    Echo(echo::EchoSession),
 }
 
 /// A whole message or control frame from a client.
@@ -142,7 +145,7 @@ impl Session {
             Session::Upbit(session) => session.begin(now_ms),
             Session::SocketIo(session) => session.begin(effects),
             Session::Events(session) => session.begin(effects),
-            Session::Lines(_) => {}
+            Session::Lines(_) | Session::Echo(_) => {}
             Session::Rooms(session) => session.begin(effects),
         }
     }
@@ -158,6 +161,7 @@ impl Session {
             Session::Events(_) => {}
             Session::Lines(session) => session.on_message(message, now_ms, effects),
             Session::Rooms(session) => session.on_message(message, now_ms, effects),
+            Session::Echo(session) => session.on_message(message, now_ms, effects),
         }
     }
 
@@ -171,6 +175,7 @@ impl Session {
             Session::Events(session) => session.on_time(now_ms, frames_routed, effects),
             Session::Lines(session) => session.on_time(now_ms, frames_routed, effects),
             Session::Rooms(session) => session.on_time(now_ms, unix_ms(), effects),
+            Session::Echo(session) => session.on_time(now_ms, effects),
         }
     }
 
@@ -196,7 +201,7 @@ impl Session {
             Session::Binance(session) => session.on_shutdown(unix_ns, effects),
             Session::Api(session) => session.on_shutdown(unix_ns, effects),
             Session::Upbit(_) => effects.close(Close::SERVICE_RESTART),
-            Session::SocketIo(_) | Session::Events(_) | Session::Lines(_) | Session::Rooms(_) => {
+            Session::SocketIo(_) | Session::Events(_) | Session::Lines(_) | Session::Rooms(_) | Session::Echo(_) => {
                 effects.close(Close::GOING_AWAY);
             }
         }
@@ -205,9 +210,12 @@ impl Session {
     /// How the client is told of its end.
     pub fn dialect(&self) -> Dialect {
         match self {
-            Session::Binance(_) | Session::Api(_) | Session::Upbit(_) | Session::SocketIo(_) | Session::Rooms(_) => {
-                Dialect::WebSocket
-            }
+            Session::Binance(_)
+            | Session::Api(_)
+            | Session::Upbit(_)
+            | Session::SocketIo(_)
+            | Session::Rooms(_)
+            | Session::Echo(_) => Dialect::WebSocket,
             Session::Events(session) => session.dialect(),
             Session::Lines(session) => session.dialect(),
         }

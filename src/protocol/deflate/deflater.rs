@@ -33,6 +33,15 @@ impl Deflater {
         Deflater(Compress::new(Compression::new(level.0.into()), false))
     }
 
+    /// The same with a window of 2^`window_bits` bytes: nothing is referred to that lies further back (RFC 7692
+    /// section 7.1.2.1).
+    ///
+    /// # Panics
+    /// If `window_bits` is not between 9 and 15.
+    pub fn with_window(level: Level, window_bits: u8) -> Deflater {
+        Deflater(Compress::new_with_window_bits(Compression::new(level.0.into()), false, window_bits))
+    }
+
     /// Appends a message's payload to `out`, compressed as RFC 7692 section 7.2.1 says.
     ///
     /// Allocates nothing once `out` has grown. Costs some microseconds however short the payload is.

@@ -15,7 +15,7 @@ mod tests;
 
 pub use deflater::{Deflater, Level};
 pub use inflater::Inflater;
-pub use offer::agree;
+pub use offer::{Agreement, agree, agree_on_any_window};
 
 /// What a sync flush ends with, and what a sender leaves out (RFC 7692 section 7.2.1).
 const FLUSH_TAIL: [u8; 4] = [0, 0, 0xff, 0xff];

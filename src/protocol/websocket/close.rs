@@ -32,6 +32,8 @@ impl Close {
     pub const TOO_MANY_REQUESTS: Close = Close { code: 1008, reason: "Too many requests" };
     /// The connection has lasted as long as one may.
     pub const LIFETIME: Close = Close { code: 1001, reason: "Connection lifetime reached" };
+    /// The client has said nothing for long.
+    pub const IDLE: Close = Close { code: 1001, reason: "Nothing heard for long" };
     /// No answer to a ping.
     pub const PONG_TIMEOUT: Close = Close { code: 1008, reason: "Pong timeout" };
     /// The client does not take what it subscribed to; it may come back.
