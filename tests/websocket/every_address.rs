@@ -1,10 +1,14 @@
-//! WebSocket from outside, with clients that do not keep to it.
+//! What holds at every address that speaks WebSocket, with clients that do not keep to it.
 
-mod support;
+use super::support::{Client, Server};
 
-use support::{Client, Server};
-
-const ADDRESSES: [&str; 2] = ["/ws/btcusdt@trade", "/websocket/v1"];
+const ADDRESSES: [&str; 5] = [
+    "/ws/btcusdt@trade",
+    "/stream?streams=btcusdt@trade",
+    "/ws-api/v3",
+    "/websocket/v1",
+    "/socket.io/?EIO=4&transport=websocket",
+];
 
 fn code(client: &mut Client) -> u16 {
     loop {
