@@ -137,6 +137,32 @@ fn a_message_that_grows_without_end_is_refused_when_it_is_too_long() {
 }
 
 #[test]
+fn a_message_as_large_as_allowed_is_read_even_if_it_got_larger() {
+    let mut chance = 1_u32;
+    let mut byte = || {
+        chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (chance >> 24) as u8
+    };
+    let message: Vec<u8> = (0..100_000).map(|_| byte()).collect();
+    let payload = deflate(6, &message);
+    assert!(payload.len() > message.len());
+    let framed =
+        |payload: &[u8]| [b"\xc2\xff".as_slice(), &(payload.len() as u64).to_be_bytes(), &[0; 4], payload].concat();
+    let read = |bytes_max: usize, mut bytes: Vec<u8>| {
+        let (mut inflater, mut lengths) = (Inflater::default(), Vec::new());
+        let take = |message: Message<'_>| match message {
+            Message::Binary(bytes) => lengths.push(bytes.len()),
+            other => panic!("{other:?}"),
+        };
+        Reader::new(bytes_max).read(&mut bytes, Some(&mut inflater), take).map(|()| lengths)
+    };
+    assert_eq!(read(100_000, framed(&payload)), Ok(vec![100_000]));
+    assert_eq!(read(99_999, framed(&payload)), Err(Close::TOO_LARGE));
+    // By its header, where it cannot be anything that is allowed.
+    assert_eq!(read(80_000, framed(&payload)[..14].to_vec()), Err(Close::TOO_LARGE));
+}
+
+#[test]
 fn endless_last_blocks_are_refused() {
     assert_eq!(inflate(&b"\x03\x00".repeat(16)), Ok(Vec::new()));
     assert_eq!(inflate(&b"\x03\x00".repeat(400_000)), Err(1007));
