@@ -32,6 +32,12 @@ fn ws_inflates_what_others_get_as_it_is() {
 }
 
 #[test]
+fn ws_gets_back_what_it_sends() {
+    let Some(node) = node_with("ws") else { return };
+    Server::start_with(&["--listen", "127.0.0.1:0", "--conformance"]).pass(script(&node, "echo.mjs"));
+}
+
+#[test]
 fn socketio_item_68_socket_io_client_speaks_over_every_transport() {
     let Some(node) = node_with("socket.io-client") else { return };
     Server::start().pass(script(&node, "socketio.mjs"));
