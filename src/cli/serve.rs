@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::{Config, IdentitySource, RawConfig};
 use crate::market::symbol::Venue;
-use crate::server::Server;
+use crate::server::{ECHO_PATH, Server};
 use crate::venue::grammar::Grammar;
 
 /// Flags of `serve`.
@@ -117,6 +117,12 @@ fn greeting(config: &Config, server: &Server) -> String {
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let _ = writeln!(text, "  {title:<9}  {shown}{more}");
         let _ = writeln!(text, "             {kinds}: {}", preview.channels(venue).join(" "));
+    }
+    if config.is_conformance {
+        let _ = writeln!(text, "  suites     ws://{address}{ECHO_PATH}");
+        if config.socketio.is_enabled {
+            let _ = writeln!(text, "             http://{address}/engine.io/  http://{address}/socket.io/");
+        }
     }
     if config.plan.wait_for_clients > 0 {
         let _ = writeln!(text, "  waiting    for {} clients to subscribe", config.plan.wait_for_clients);

@@ -52,6 +52,7 @@ use crate::server::socketio::desk::{Handover, desk};
 use crate::server::tls::{IdentityError, Reloader, Tls};
 use crate::server::upbit_gate::UpbitGate;
 use crate::server::weights::Weights;
+pub use crate::session::echo::PATH as ECHO_PATH;
 use crate::session::rooms::Rooms;
 use crate::session::socketio::recovery::Recoveries;
 use crate::venue::binance::rest::catalog::{Catalog, CatalogError};
