@@ -197,6 +197,25 @@ fn upbit_begins_with_snapshots_and_an_id_behind_all_of_them() {
 }
 
 #[test]
+fn all_venues_are_told_of_in_one_form() {
+    let server = Server::start(&["--speed", "10x"]);
+    let streams = "binance:btcusdt@bookTicker/upbit:orderbook:KRW-BTC.1/binance:!miniTicker@arr";
+    let mut listener = Listener::open(server.address, &format!("/sse?venue=all&streams={streams}"));
+    let mut kinds = std::collections::BTreeMap::new();
+    while kinds.len() < 3 {
+        let Some(event) = listener.event() else { panic!("it ends") };
+        kinds.insert(event.kind.clone(), event.json());
+    }
+    assert_eq!(
+        (&kinds["bookTicker"]["kind"], &kinds["bookTicker"]["symbol"]),
+        (&"book_ticker".into(), &"BTCUSDT".into())
+    );
+    assert_eq!(kinds["orderbook"]["venue"], "upbit");
+    assert_eq!(kinds["orderbook"]["bids"].as_array().map(Vec::len), Some(1));
+    assert!(kinds["miniTicker"].as_array().unwrap().iter().all(|ticker| ticker["kind"] == "mini_ticker"));
+}
+
+#[test]
 fn what_is_wrong_is_said_with_what_is_possible() {
     let server = Server::start(&[]);
     for (target, reason) in [

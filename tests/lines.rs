@@ -111,6 +111,21 @@ fn several_streams_of_several_venues_fit_a_line() {
 }
 
 #[test]
+fn all_venues_are_told_of_in_one_form() {
+    let server = Server::start(&["--speed", "10x"]);
+    let mut client = Client::open(&server);
+    assert_eq!(client.ask("VENUE all"), r#"{"result":"all"}"#);
+    assert_eq!(client.ask("SUBSCRIBE binance:btcusdt@trade upbit:trade:KRW-BTC"), r#"{"result":null}"#);
+    let mut members = std::collections::BTreeMap::new();
+    while members.len() < 2 {
+        let event = client.event();
+        let keys: Vec<String> = event.as_object().unwrap().keys().cloned().collect();
+        members.insert(event["venue"].as_str().unwrap().to_owned(), keys);
+    }
+    assert_eq!(members["binance"], members["upbit"]);
+}
+
+#[test]
 fn errors_are_lines_that_name_what_is_wrong() {
     let server = Server::start(&["--streams-max", "2", "--message-rate", "0"]);
     let mut client = Client::open(&server);

@@ -11,9 +11,9 @@ use crate::protocol::deflate::{self, Deflater};
 use crate::protocol::websocket::{HEADER_BYTES_MAX, Opcode, deflated_frame_in_place, frame_in_place};
 use crate::venue::binance::sbe::Places;
 use crate::venue::binance::{self, TimeUnit};
-use crate::venue::translate;
 use crate::venue::upbit::Layout;
 use crate::venue::upbit::json::StreamType;
+use crate::venue::{neutral, translate};
 
 /// Where an array of many symbols' events ends and the next one begins: well below the 1 MiB that widespread clients
 /// refuse frames beyond.
@@ -43,7 +43,14 @@ pub enum Form {
         /// Whether frames are compressed for which that pays.
         deflate: bool,
     },
-    /// JSON as a venue's clients get it by default, in an event of Socket.IO, in text frames.
+    /// JSON of one shape for all venues, in text frames.
+    Neutral {
+        /// Whose clients call the stream so.
+        venue: Venue,
+        /// Pairs of levels in order books.
+        units: u8,
+    },
+    /// JSON as a venue's clients get it by default, or of one shape for all, in an event of Socket.IO, in text frames.
     SocketIo(Rc<Room>),
     /// The payload of another form, between other delimiters than a WebSocket frame's.
     Framed {
@@ -59,7 +66,7 @@ impl Form {
     pub fn venue(&self) -> Venue {
         match self {
             Form::Binance { .. } | Form::BinanceSbe => Venue::Binance,
-            Form::Upbit { venue, .. } => *venue,
+            Form::Upbit { venue, .. } | Form::Neutral { venue, .. } => *venue,
             Form::SocketIo(room) => room.venue,
             Form::Framed { payload, .. } => payload.venue(),
         }
@@ -70,11 +77,22 @@ impl Form {
         matches!(self, Form::SocketIo(room) if room.is_volatile)
     }
 
+    /// Whether it is the same for all venues, numbers and symbols as their feed spells them.
+    fn is_neutral(&self) -> bool {
+        match self {
+            Form::Neutral { .. } => true,
+            Form::SocketIo(room) => room.is_neutral,
+            Form::Framed { payload, .. } => payload.is_neutral(),
+            Form::Binance { .. } | Form::BinanceSbe | Form::Upbit { .. } => false,
+        }
+    }
+
     /// The times of, and what stands before, an array of many symbols' events; `None` for a form without such arrays.
     fn around_list(&self) -> Option<(TimeUnit, [&str; 3])> {
         match self {
             Form::Binance { unit, wrapper: None } => Some((*unit, ["", "", ""])),
             Form::Binance { unit, wrapper: Some(name) } => Some((*unit, ["{\"stream\":\"", name, "\",\"data\":"])),
+            Form::Neutral { venue: Venue::Binance, .. } => Some((TimeUnit::Milliseconds, ["", "", ""])),
             Form::SocketIo(room) if room.venue == Venue::Binance => {
                 Some((TimeUnit::Milliseconds, [&room.head, "", ""]))
             }
@@ -99,6 +117,13 @@ impl Form {
             form => (form, None),
         }
     }
+}
+
+/// A tick's symbol, and how it is called where the frame goes.
+#[derive(Clone, Copy)]
+struct Named<'a> {
+    symbol: &'a Symbol,
+    name: &'a str,
 }
 
 /// A frame in the making; its buffer is used again for each.
@@ -146,14 +171,15 @@ impl Frame {
     ) -> bool {
         let venue = form.venue();
         let Some(name) = symbol.name_for(venue) else { return false };
-        if venue == symbol.venue || !translate::is_needed(venue) {
-            return self.render_named(form, tick, levels, name.as_str(), stream_type);
+        let named = Named { symbol, name: name.as_str() };
+        if venue == symbol.venue || !translate::is_needed(venue) || form.is_neutral() {
+            return self.render_named(form, tick, levels, named, stream_type);
         }
         let (mut tick, mut translated) = (*tick, std::mem::take(&mut self.translated));
         translated.clear();
         translated.extend_from_slice(levels);
         translate::translate(venue, &mut tick, &mut translated);
-        let is_rendered = self.render_named(form, &tick, &translated, name.as_str(), stream_type);
+        let is_rendered = self.render_named(form, &tick, &translated, named, stream_type);
         self.translated = translated;
         is_rendered
     }
@@ -163,7 +189,7 @@ impl Frame {
         form: &Form,
         tick: &Tick,
         levels: &[Level],
-        symbol: &str,
+        named: Named<'_>,
         stream_type: StreamType,
     ) -> bool {
         self.buffer.clear();
@@ -171,7 +197,7 @@ impl Frame {
         if let Some(framing) = framing {
             framing.open((!self.is_unnumbered).then_some(self.id), &mut self.buffer);
             self.start = 0;
-            if self.write_payload(form, tick, levels, symbol, stream_type).is_none() {
+            if self.write_payload(form, tick, levels, named, stream_type).is_none() {
                 self.buffer.clear();
                 return false;
             }
@@ -180,7 +206,7 @@ impl Frame {
         }
         self.buffer.resize(HEADER_BYTES_MAX, 0);
         self.start = HEADER_BYTES_MAX;
-        let Some(opcode) = self.write_payload(form, tick, levels, symbol, stream_type) else {
+        let Some(opcode) = self.write_payload(form, tick, levels, named, stream_type) else {
             self.buffer.truncate(HEADER_BYTES_MAX);
             return false;
         };
@@ -199,17 +225,18 @@ impl Frame {
         form: &Form,
         tick: &Tick,
         levels: &[Level],
-        symbol: &str,
+        named: Named<'_>,
         stream_type: StreamType,
     ) -> Option<Opcode> {
+        let Named { symbol, name } = named;
         match form {
             Form::Binance { unit, wrapper } => {
-                if let Some(name) = wrapper {
+                if let Some(stream) = wrapper {
                     self.buffer.extend_from_slice(b"{\"stream\":\"");
-                    self.buffer.extend_from_slice(name.as_bytes());
+                    self.buffer.extend_from_slice(stream.as_bytes());
                     self.buffer.extend_from_slice(b"\",\"data\":");
                 }
-                if !binance::json::write_payload(tick, levels, symbol, *unit, &mut self.buffer) {
+                if !binance::json::write_payload(tick, levels, name, *unit, &mut self.buffer) {
                     return None;
                 }
                 if wrapper.is_some() {
@@ -223,19 +250,27 @@ impl Frame {
                     self.places.resize(index + 1, Places::default());
                 }
                 let places = &mut self.places[index];
-                binance::sbe::write_message(tick, levels, symbol, places, &mut self.buffer).then_some(Opcode::Binary)
+                binance::sbe::write_message(tick, levels, name, places, &mut self.buffer).then_some(Opcode::Binary)
             }
             Form::Upbit { venue, layout, .. } => {
                 let socket = venue.grammar().socket.as_ref()?;
                 let (merged, out) = (&mut self.merged, &mut self.buffer);
-                (socket.write)(tick, levels, symbol, layout, stream_type, merged, out).then_some(Opcode::Binary)
+                (socket.write)(tick, levels, name, layout, stream_type, merged, out).then_some(Opcode::Binary)
+            }
+            Form::Neutral { units, .. } => {
+                let units = usize::from(*units);
+                neutral::write_payload(tick, levels, symbol, units, stream_type, &mut self.buffer)
+                    .then_some(Opcode::Text)
             }
             Form::SocketIo(room) => {
                 self.buffer.extend_from_slice(room.head.as_bytes());
                 let (merged, out) = (&mut self.merged, &mut self.buffer);
                 let is_written = match &room.venue.grammar().socket {
-                    Some(socket) => (socket.write)(tick, levels, symbol, &room.layout, stream_type, merged, out),
-                    None => binance::json::write_payload(tick, levels, symbol, TimeUnit::Milliseconds, out),
+                    _ if room.is_neutral => {
+                        neutral::write_payload(tick, levels, symbol, room.layout.units.into(), stream_type, out)
+                    }
+                    Some(socket) => (socket.write)(tick, levels, name, &room.layout, stream_type, merged, out),
+                    None => binance::json::write_payload(tick, levels, name, TimeUnit::Milliseconds, out),
                 };
                 room.write_tail(self.position, &mut self.buffer);
                 is_written.then_some(Opcode::Text)
@@ -254,6 +289,7 @@ impl Frame {
     ) -> bool {
         let (form, framing) = form.split();
         let Some((unit, before)) = form.around_list() else { return false };
+        let is_neutral = form.is_neutral();
         if ticks.peek().is_none() {
             return false;
         }
@@ -269,12 +305,16 @@ impl Frame {
         {
             let Some(name) = symbol.name_for(Venue::Binance) else { continue };
             self.buffer.push(before);
+            before = b',';
+            if is_neutral {
+                neutral::write_payload(tick, &[], symbol, 0, StreamType::Realtime, &mut self.buffer);
+                continue;
+            }
             let mut tick = *tick;
             if symbol.venue != Venue::Binance {
                 translate::translate(Venue::Binance, &mut tick, &mut []);
             }
             binance::json::write_payload(&tick, &[], name.as_str(), unit, &mut self.buffer);
-            before = b',';
         }
         self.buffer.push(b']');
         form.write_behind_list(self.position, &mut self.buffer);

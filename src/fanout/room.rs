@@ -12,7 +12,7 @@ use crate::venue::upbit::Layout;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Room {
-    /// In whose grammar the payloads are.
+    /// Whose clients call the stream so, and in whose grammar the payloads are.
     pub venue: Venue,
     /// How they are written, for venues that have a choice.
     pub layout: Layout,
@@ -20,6 +20,8 @@ pub struct Room {
     pub head: Box<str>,
     /// Behind it.
     pub tail: Box<str>,
+    /// Whether payloads are in the form that is the same for all venues, and not in the venue's own.
+    pub is_neutral: bool,
     /// Whether a newer event makes those worthless that the client has not taken yet, of whatever kind they are.
     pub is_volatile: bool,
     /// Whether events end with the number of their tick, from which a client that comes back goes on.
@@ -35,6 +37,7 @@ impl Room {
             layout,
             head: format!("{}[{},", head('2', 0, namespace, None), quoted(event)).into(),
             tail: format!(",{}]", quoted(stream)).into(),
+            is_neutral: false,
             is_volatile: false,
             has_offset: false,
         }

@@ -8,7 +8,7 @@ use crate::fanout::{Lost, Want};
 use crate::market::symbol::Venue;
 use crate::protocol::events::{self, Head};
 use crate::protocol::websocket::Close;
-use crate::session::selection::{Manner, Selection, venue_named};
+use crate::session::selection::{Manner, Origin, Selection};
 use crate::session::{Effects, Resume, unix_ms};
 use crate::venue::binance::TimeUnit;
 use crate::venue::upbit::{Edition, Format};
@@ -56,7 +56,7 @@ impl EventSession {
         now_ms: u64,
     ) -> Result<EventSession, String> {
         let parameter = |name: &str| parameter(query, name);
-        let venue = parameter("venue")?.map_or(Ok(Venue::Binance), |name| venue_named(&name))?;
+        let origin = parameter("venue")?.map_or(Ok(Origin::Venue(Venue::Binance)), |name| Origin::named(&name))?;
         let manner = Manner {
             unit: match parameter("timeUnit")? {
                 None => TimeUnit::default(),
@@ -72,7 +72,7 @@ impl EventSession {
             edition: limits.edition,
             serves_retired_names: limits.serves_retired_names,
         };
-        let selections = select(venue, &parameter("streams")?.unwrap_or_default(), manner)?;
+        let selections = select(origin, &parameter("streams")?.unwrap_or_default(), manner)?;
         if limits.streams_max > 0 && selections.len() > limits.streams_max {
             return Err(format!("{} streams; there may be {}", selections.len(), limits.streams_max));
         }
@@ -152,19 +152,22 @@ pub fn write_reset(dialect: Dialect, lost: Lost, out: &mut Vec<u8>) {
     dialect.write("reset", &json, out);
 }
 
-fn select(venue: Venue, list: &str, manner: Manner) -> Result<Vec<Selection>, String> {
+fn select(origin: Origin, list: &str, manner: Manner) -> Result<Vec<Selection>, String> {
     let mut selections: Vec<Selection> = Vec::new();
     let mut known = rustc_hash::FxHashSet::default();
     for name in list.split('/').filter(|name| !name.is_empty()) {
-        let selection = Selection::find(venue, name, manner)?;
+        let selection = Selection::find(origin, name, manner)?;
         if known.insert(selection.name.clone()) {
             selections.push(selection);
         }
     }
     if selections.is_empty() {
-        let example =
-            if venue == Venue::Binance { "btcusdt@trade/btcusdt@ticker" } else { "trade:KRW-BTC/ticker:KRW-BTC" };
-        return Err(format!("no streams: ask for some, as in ?venue={}&streams={example}", venue.grammar().name));
+        let example = match origin {
+            Origin::Venue(Venue::Binance) => "btcusdt@trade/btcusdt@ticker",
+            Origin::Venue(_) => "trade:KRW-BTC/ticker:KRW-BTC",
+            Origin::All => "binance:btcusdt@trade/upbit:trade:KRW-BTC",
+        };
+        return Err(format!("no streams: ask for some, as in ?venue={}&streams={example}", origin.name()));
     }
     Ok(selections)
 }
@@ -233,6 +236,8 @@ mod tests {
         assert_eq!(names("venue=binance&streams=a%40kline_1d%40%2B08%3A00/"), ["a@kline_1d@+08:00"]);
         assert_eq!(names("streams=a@kline_1d@+08:00&_=17"), ["a@kline_1d@+08:00"]);
         assert_eq!(names("venue=upbit&streams=trade:KRW-BTC&format=SIMPLE"), ["upbit:trade:KRW-BTC"]);
+        let both = ["all:upbit:trade:KRW-BTC", "all:binance:a@trade"];
+        assert_eq!(names("venue=all&streams=upbit:trade:KRW-BTC/binance:a@trade"), both);
     }
 
     #[test]
@@ -240,7 +245,9 @@ mod tests {
         for (query, reason) in [
             ("", "no streams: ask for some"),
             ("venue=upbit", "?venue=upbit&streams=trade:KRW-BTC"),
-            ("venue=nyse&streams=a", "`nyse` is no venue; there are binance, upbit, bithumb"),
+            ("venue=nyse&streams=a", "`nyse` is no venue; there are binance, upbit, bithumb and all"),
+            ("venue=all", "?venue=all&streams=binance:btcusdt@trade/upbit:trade:KRW-BTC"),
+            ("venue=all&streams=a@trade", "`a@trade` does not say whose it is"),
             ("streams=a@b", "`a@b` is no stream of Binance"),
             ("streams=a@trade/b@trade/c@trade/d@trade", "4 streams; there may be 3"),
             ("venue=upbit&streams=orderbook:A.5/orderbook:A", "tell of the same updates"),

@@ -19,7 +19,7 @@ use crate::fanout::framing::{Dialect, Framing};
 use crate::market::symbol::Venue;
 use crate::protocol::websocket::Close;
 use crate::session::rate::{Rate, RateLimits};
-use crate::session::selection::{Manner, Selection, venue_named};
+use crate::session::selection::{Manner, Origin, Selection};
 use crate::session::{Effects, Incoming, unix_ms};
 use crate::venue::binance::request::Id;
 
@@ -43,7 +43,7 @@ const HELP: [&str; 7] = [
     "SUBSCRIBE <stream> ... : events from now on; btcusdt@trade, or upbit:trade:KRW-BTC, or after VENUE upbit trade:KRW-BTC",
     "UNSUBSCRIBE <stream> ... : no more of them",
     "LIST : the streams of this connection",
-    "VENUE <venue> : whose streams the names without a venue in front are, binance at first",
+    "VENUE <venue> : whose streams the names without a venue in front are, binance at first; all for one form of all venues",
     "PING : answered with the time in milliseconds",
     "QUIT : ends the connection",
     r#"the same in JSON: {"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}"#,
@@ -77,7 +77,8 @@ pub struct LineSession {
     limits: LineLimits,
     /// `None` until it has said something.
     dialect: Option<Dialect>,
-    venue: Venue,
+    /// Whose the names are that do not say it.
+    origin: Origin,
     selections: Vec<Selection>,
     rate: Rate,
     opened_ms: u64,
@@ -91,7 +92,7 @@ impl LineSession {
         LineSession {
             limits,
             dialect: None,
-            venue: Venue::Binance,
+            origin: Origin::Venue(Venue::Binance),
             selections: Vec::new(),
             rate: Rate::new(limits.rate, now_ms),
             opened_ms: now_ms,
@@ -164,10 +165,11 @@ impl LineSession {
             "UNSUBSCRIBE" => self.unsubscribe(params, effects),
             "LIST" | "LIST_SUBSCRIPTIONS" => takes_none(self.selections.iter().map(|s| json!(&*s.name)).collect()),
             "VENUE" => match params.as_slice() {
-                [] => Ok(json!(self.venue.grammar().name)),
+                [] => Ok(json!(self.origin.name())),
                 [name] => {
-                    self.venue = venue_named(&name.to_ascii_lowercase()).map_err(|reason| Refusal::new(2, reason))?;
-                    Ok(json!(self.venue.grammar().name))
+                    self.origin =
+                        Origin::named(&name.to_ascii_lowercase()).map_err(|reason| Refusal::new(2, reason))?;
+                    Ok(json!(self.origin.name()))
                 }
                 _ => Err(Refusal::new(2, "VENUE takes one venue")),
             },
@@ -189,7 +191,7 @@ impl LineSession {
         if names.is_empty() {
             return Err(Refusal::new(2, "name a stream, as in SUBSCRIBE btcusdt@trade"));
         }
-        let find = |name: &String| Selection::find_anywhere(self.venue, name, self.limits.manner);
+        let find = |name: &String| Selection::find_anywhere(self.origin, name, self.limits.manner);
         names.iter().map(find).collect::<Result<_, _>>().map_err(|reason| Refusal::new(2, reason))
     }
 
@@ -326,8 +328,20 @@ mod tests {
         assert_eq!(ask(&mut session, "VENUE upbit").0, "{\"result\":\"upbit\"}\n");
         assert_eq!(ask(&mut session, "SUBSCRIBE trade:KRW-BTC binance:btcusdt@trade").0, "{\"result\":null}\n");
         assert_eq!(ask(&mut session, "LIST").0, "{\"result\":[\"upbit:trade:KRW-BTC\",\"btcusdt@trade\"]}\n");
-        assert!(ask(&mut session, "VENUE nyse").0.contains("there are binance, upbit, bithumb"));
+        assert!(ask(&mut session, "VENUE nyse").0.contains("there are binance, upbit, bithumb and all"));
         assert_eq!(ask(&mut session, "VENUE").0, "{\"result\":\"upbit\"}\n");
+    }
+
+    #[test]
+    fn all_venues_are_asked_for_in_one_form() {
+        let mut session = session();
+        assert_eq!(ask(&mut session, "SUBSCRIBE upbit:trade:KRW-BTC").0, "{\"result\":null}\n");
+        assert_eq!(ask(&mut session, "VENUE all").0, "{\"result\":\"all\"}\n");
+        let (_, effects) = ask(&mut session, "SUBSCRIBE upbit:trade:KRW-BTC all:binance:btcusdt@trade");
+        assert_eq!(effects.wants.unwrap().len(), 3);
+        let list = "[\"upbit:trade:KRW-BTC\",\"all:upbit:trade:KRW-BTC\",\"all:binance:btcusdt@trade\"]";
+        assert_eq!(ask(&mut session, "LIST").0, format!("{{\"result\":{list}}}\n"));
+        assert!(ask(&mut session, "SUBSCRIBE btcusdt@trade").0.contains("does not say whose it is"));
     }
 
     #[test]

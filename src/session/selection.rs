@@ -3,6 +3,9 @@
 //! A name is the venue's own where streams have names (`btcusdt@trade`), and a type with a code where clients ask by
 //! those (`trade:KRW-BTC`, `orderbook:KRW-BTC.5`). Symbols that do not exist are silent, as they are at the exchanges;
 //! whatever else leads nowhere is refused with what is possible instead.
+//!
+//! In place of a venue there may be `all`: then names have a venue in front (`upbit:trade:KRW-BTC`), and payloads are in
+//! the [neutral](crate::venue::neutral) form, which is the same for all of them.
 
 use std::rc::Rc;
 
@@ -30,7 +33,7 @@ pub struct Manner {
 /// A stream that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Selection {
-    /// As it was asked for, with its venue in front unless that is Binance.
+    /// As it was asked for, with its venue in front unless that is Binance, and `all` before it for the neutral form.
     pub name: Rc<str>,
     /// What its events are called: `trade`, `kline_1m`, `orderbook`.
     pub kind: Rc<str>,
@@ -39,35 +42,84 @@ pub struct Selection {
     payload: Rc<Form>,
 }
 
-/// A venue by its name, in lower case.
-///
-/// # Errors
-/// Which ones there are.
-pub fn venue_named(name: &str) -> Result<Venue, String> {
+/// Whose names are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// One venue's, in its own form.
+    Venue(Venue),
+    /// All venues', in the neutral form; each name says whose it is.
+    All,
+}
+
+impl Origin {
+    /// By its name, in lower case.
+    ///
+    /// # Errors
+    /// Which ones there are.
+    pub fn named(name: &str) -> Result<Origin, String> {
+        if name == ALL {
+            return Ok(Origin::All);
+        }
+        venue_named(name).map(Origin::Venue)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Origin::Venue(venue) => venue.grammar().name,
+            Origin::All => ALL,
+        }
+    }
+}
+
+/// What stands where a venue could, for all of them.
+const ALL: &str = "all";
+
+fn venue_named(name: &str) -> Result<Venue, String> {
     Venue::ALL.into_iter().find(|venue| venue.grammar().name == name).ok_or_else(|| {
         let names: Vec<&str> = Venue::ALL.iter().map(|venue| venue.grammar().name).collect();
-        format!("`{name}` is no venue; there are {}", names.join(", "))
+        format!("`{name}` is no venue; there are {} and {ALL}", names.join(", "))
     })
 }
 
 impl Selection {
-    /// Finds a stream of a venue.
+    /// Finds a stream.
     ///
     /// # Errors
     /// What is wrong with the name, and what names look like.
-    pub fn find(venue: Venue, name: &str, manner: Manner) -> Result<Selection, String> {
-        if venue.grammar().socket.is_some() { Self::by_type(venue, name, manner) } else { Self::by_name(name, manner) }
+    pub fn find(origin: Origin, name: &str, manner: Manner) -> Result<Selection, String> {
+        match origin {
+            Origin::Venue(venue) if venue.grammar().socket.is_some() => Self::by_type(venue, name, manner),
+            Origin::Venue(_) => Self::by_name(name, manner),
+            Origin::All => {
+                let (venue, own_name) = name.split_once(':').ok_or_else(|| {
+                    format!(
+                        "`{name}` does not say whose it is: names look like binance:btcusdt@trade, upbit:trade:KRW-BTC"
+                    )
+                })?;
+                Ok(Self::find(Origin::Venue(venue_named(venue)?), own_name, manner)?.neutral(name))
+            }
+        }
     }
 
-    /// The same for a name that may have a venue in front: `upbit:trade:KRW-BTC`.
+    /// The same for a name that may say itself whose it is: `upbit:trade:KRW-BTC`, `all:upbit:trade:KRW-BTC`.
     ///
     /// # Errors
     /// As above.
-    pub fn find_anywhere(venue: Venue, name: &str, manner: Manner) -> Result<Selection, String> {
-        match name.split_once(':').and_then(|(venue, rest)| Some((venue_named(venue).ok()?, rest))) {
-            Some((venue, rest)) => Self::find(venue, rest, manner),
-            None => Self::find(venue, name, manner),
+    pub fn find_anywhere(origin: Origin, name: &str, manner: Manner) -> Result<Selection, String> {
+        match name.split_once(':').and_then(|(origin, rest)| Some((Origin::named(origin).ok()?, rest))) {
+            // The venue in front is a part of the name there.
+            Some((Origin::Venue(_), _)) if origin == Origin::All => Self::find(origin, name, manner),
+            Some((origin, rest)) => Self::find(origin, rest, manner),
+            None => Self::find(origin, name, manner),
         }
+    }
+
+    /// The same stream in the form that all venues share.
+    fn neutral(self, name: &str) -> Selection {
+        let units = if let Form::Upbit { layout, .. } = &*self.payload { layout.units } else { UNITS_DEFAULT };
+        let payload = Rc::new(Form::Neutral { venue: self.payload.venue(), units });
+        Selection { name: format!("{ALL}:{name}").into(), payload, ..self }
     }
 
     fn by_name(name: &str, manner: Manner) -> Result<Selection, String> {
@@ -144,7 +196,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn find(venue: Venue, name: &str) -> Result<Selection, String> {
-        Selection::find_anywhere(venue, name, Manner { serves_retired_names: true, ..Manner::default() })
+        Selection::find_anywhere(Origin::Venue(venue), name, Manner { serves_retired_names: true, ..Manner::default() })
     }
 
     #[test]
@@ -158,6 +210,8 @@ mod tests {
             (Venue::Upbit, "candle.1m:KRW-BTC", "candle.1m", "upbit:candle.1m:KRW-BTC"),
             (Venue::Upbit, "binance:btcusdt@depth@100ms", "depth", "btcusdt@depth@100ms"),
             (Venue::Bithumb, "ticker:KRW-BTC", "ticker", "bithumb:ticker:KRW-BTC"),
+            (Venue::Upbit, "all:binance:btcusdt@trade", "trade", "all:binance:btcusdt@trade"),
+            (Venue::Binance, "all:upbit:orderbook:KRW-BTC.5", "orderbook", "all:upbit:orderbook:KRW-BTC.5"),
         ] {
             let found = find(venue, name).unwrap();
             assert_eq!((&*found.kind, &*found.name), (kind, full));
@@ -179,9 +233,24 @@ mod tests {
             let error = find(venue, name).unwrap_err();
             assert!(error.contains(possible) && error.contains(name), "{error}");
         }
-        assert!(venue_named("nyse").unwrap_err().contains("there are binance, upbit, bithumb"));
+        let whose = find(Venue::Binance, "all:btcusdt@trade").unwrap_err();
+        assert!(whose.contains("`btcusdt@trade` does not say whose it is"), "{whose}");
+        assert!(find(Venue::Binance, "all:nyse:a@trade").unwrap_err().contains("`nyse` is no venue"));
+        assert!(Origin::named("nyse").unwrap_err().contains("there are binance, upbit, bithumb and all"));
         let today = Manner::default();
-        assert!(Selection::find(Venue::Binance, "!bookTicker", today).is_err(), "retired, and not served");
+        assert!(
+            Selection::find(Origin::Venue(Venue::Binance), "!bookTicker", today).is_err(),
+            "retired, and not served"
+        );
+    }
+
+    #[test]
+    fn where_all_are_asked_for_the_name_says_whose_and_the_form_is_neutral() {
+        let find = |name| Selection::find_anywhere(Origin::All, name, Manner::default()).unwrap();
+        assert_eq!(find("upbit:orderbook:KRW-BTC.5"), find("all:upbit:orderbook:KRW-BTC.5"));
+        assert_eq!(*find("upbit:orderbook:KRW-BTC.5").payload, Form::Neutral { venue: Venue::Upbit, units: 5 });
+        assert_eq!(*find("binance:a@trade").payload, Form::Neutral { venue: Venue::Binance, units: UNITS_DEFAULT });
+        assert!(find("upbit:trade:KRW-BTC").begins_with_snapshot() && !find("binance:a@trade").begins_with_snapshot());
     }
 
     #[test]

@@ -8,7 +8,8 @@
 //! # Across venues
 //!
 //! Every symbol of every feed is served in every venue's grammar: its name by [`pair`], its streams by the market
-//! engine, which derives the channels that its own venue does not have, its numbers by [`translate`].
+//! engine, which derives the channels that its own venue does not have, its numbers by [`translate`]. Clients that read
+//! several venues alike are served the [`neutral`] form, which is no exchange's.
 //!
 //! | Binance | Upbit | what is lost or made up |
 //! |---|---|---|
@@ -25,6 +26,7 @@ pub mod bithumb;
 mod cursor;
 pub mod grammar;
 pub mod json;
+pub mod neutral;
 pub mod pair;
 pub mod translate;
 pub mod upbit;

@@ -73,7 +73,8 @@ for (const transports of [['websocket'], ['polling'], ['polling', 'websocket']])
     ok: true,
   })
   const [[[book, name]], [[day]]] = await both
-  assert.deepEqual([book.s, name, day.code], ['ETHUSDT', 'binance:ethusdt@bookTicker', 'KRW-BTC'])
+  assert.deepEqual([book.venue, book.symbol, name], ['binance', 'ETHUSDT', 'binance:ethusdt@bookTicker'])
+  assert.deepEqual([day.venue, day.symbol, day.kind], ['upbit', 'KRW-BTC', 'day_ticker'])
   socket.io._close()
 }
 

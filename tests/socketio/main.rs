@@ -6,6 +6,7 @@ mod support;
 mod conformance;
 mod cors;
 mod heartbeat;
+mod neutral;
 mod polling;
 mod recovery;
 mod refusals;

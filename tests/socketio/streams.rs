@@ -97,8 +97,8 @@ fn the_root_serves_every_venue_and_arrays_come_as_arrays() {
         }
     }
     let (array, ticker) = (array.unwrap(), ticker.unwrap());
-    assert_eq!((array[1][0]["e"].as_str(), &array[2]), (Some("24hrMiniTicker"), &"binance:!miniTicker@arr".into()));
-    assert_eq!((&ticker[1]["code"], &ticker[2]), (&"KRW-BTC".into(), &"upbit:KRW-BTC@ticker".into()));
+    assert_eq!((array[1][0]["kind"].as_str(), &array[2]), (Some("mini_ticker"), &"binance:!miniTicker@arr".into()));
+    assert_eq!((&ticker[1]["symbol"], &ticker[2]), (&"KRW-BTC".into(), &"upbit:KRW-BTC@ticker".into()));
 }
 
 #[test]

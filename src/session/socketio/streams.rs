@@ -6,6 +6,8 @@
 //! | `unsubscribe` | a name or a list of names | `{"ok":true}` |
 //! | `subscriptions` | | the list of names |
 //!
+//! Payloads are the venue's own where the namespace is a venue's, and in the neutral form where it is all venues'.
+//!
 //! What cannot be done is answered with `{"ok":false,"error":"…"}`, and then nothing of it has been done.
 
 use std::rc::Rc;
@@ -156,7 +158,8 @@ impl Streams {
         };
         let (scope, channel) = parse(venue, own_name).ok_or_else(unknown)?;
         let layout = Layout { format: Format::Default, units: UNITS_DEFAULT, grouping: None, edition: self.edition };
-        let mut room = Room { is_volatile, ..Room::new(namespace, (venue, layout), kind(own_name), name) };
+        let mut room = Room::new(namespace, (venue, layout), kind(own_name), name);
+        (room.is_volatile, room.is_neutral) = (is_volatile, self.venue.is_none());
         if self.is_recoverable {
             room = room.recoverable();
         }
