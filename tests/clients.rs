@@ -50,6 +50,20 @@ fn socketio_item_68_python_socketio_speaks_over_every_transport() {
 }
 
 #[test]
+fn socketio_item_48_socket_io_client_is_told_why_it_may_not_join() {
+    let Some(node) = node_with("socket.io-client") else { return };
+    Server::start_with(&["--listen", "127.0.0.1:0", "--socketio-token", "opensesame"])
+        .pass(script(&node, "socketio_auth.mjs"));
+}
+
+#[test]
+fn socketio_item_48_python_socketio_is_told_why_it_may_not_join() {
+    let Some(python) = python_with("socketio") else { return };
+    Server::start_with(&["--listen", "127.0.0.1:0", "--socketio-token", "opensesame"])
+        .pass(script(&python, "socketio_auth.py"));
+}
+
+#[test]
 fn socketio_item_64_socket_io_client_goes_on_where_it_was() {
     let Some(node) = node_with("socket.io-client") else { return };
     let flags = ["--socketio-recovery", "2m", "--speed", "5x"];

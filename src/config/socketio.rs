@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::config::value::{ConfigError, duration, millis, parse_duration, value, within};
 use crate::protocol::engineio::open::Limits;
 use crate::session::socketio::SocketIoLimits;
+use crate::session::socketio::token::Tokens;
 use crate::venue::upbit::Edition;
 
 /// Flags and members of the file. What is absent has its default, which is the reference server's.
@@ -40,6 +41,11 @@ pub struct RawSocketIo {
     /// Streams of one client, in all namespaces together. [default: 1024]
     #[arg(id = "socketio-streams-max", long = "socketio-streams-max", value_name = "N")]
     pub streams_max: Option<usize>,
+    /// What clients must say as `auth.token` to join a namespace; give it several times for several. Without it everybody
+    /// may. Other processes of this machine can read command lines: the file is the better place.
+    #[arg(id = "socketio-token", long = "socketio-token", value_name = "TOKEN")]
+    #[serde(default)]
+    pub token: Vec<String>,
     /// Origins whose pages browsers let read answers: `*` for all, or give it several times. Without it none but this
     /// server's own.
     #[arg(id = "socketio-cors", long = "socketio-cors", value_name = "ORIGIN")]
@@ -114,6 +120,7 @@ impl RawSocketIo {
             connect_timeout: self.connect_timeout.or(other.connect_timeout),
             payload_max: self.payload_max.or(other.payload_max),
             streams_max: self.streams_max.or(other.streams_max),
+            token: if self.token.is_empty() { other.token } else { self.token },
             cors: if self.cors.is_empty() { other.cors } else { self.cors },
             cors_credentials: self.cors_credentials.or(other.cors_credentials),
             cors_only: self.cors_only.or(other.cors_only),
@@ -150,9 +157,13 @@ impl RawSocketIo {
         within("--socketio-payload-max", engine.payload_bytes_max, 1_000..=1 << 28)?;
         let streams_max = self.streams_max.unwrap_or(1_024);
         within("--socketio-streams-max", streams_max, 1..=1 << 20)?;
+        if self.token.iter().any(String::is_empty) {
+            return Err(value("--socketio-token", "an empty token would keep nobody out"));
+        }
+        let tokens = Tokens::new(&self.token);
         Ok(SocketIoConfig {
             is_enabled: self.enabled.unwrap_or(true),
-            limits: SocketIoLimits { engine, streams_max, edition },
+            limits: SocketIoLimits { engine, streams_max, edition, tokens },
             cors,
             cors_only,
             recovery: self.recovery.unwrap_or_default(),
@@ -206,6 +217,7 @@ mod tests {
         let (any, raw) = (vec!["*".to_owned()], RawSocketIo::default);
         assert!(error(RawSocketIo { cors: any, cors_credentials: Some(true), ..raw() }).contains("browsers refuse"));
         assert!(error(RawSocketIo { cors_only: Some(true), ..raw() }).contains("name the origins"));
+        assert!(error(RawSocketIo { token: vec!["a".into(), String::new()], ..raw() }).contains("--socketio-token"));
         assert!(
             error(RawSocketIo { ping_interval: Some(Duration::ZERO), ..raw() }).contains("--socketio-ping-interval")
         );

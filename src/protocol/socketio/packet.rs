@@ -179,9 +179,13 @@ pub fn connected(namespace: &str, socket_id: &str, pid: Option<&str>) -> String 
     }
 }
 
-/// The client may not join.
-pub fn refused(namespace: &str, message: &str) -> String {
-    format!("{}{}", head('4', 0, namespace, None), json!({ "message": message }))
+/// The client may not join: what people are told, and perhaps what its program may look at.
+pub fn refused(namespace: &str, message: &str, data: Option<&Value>) -> String {
+    let (head, message) = (head('4', 0, namespace, None), Value::from(message));
+    match data {
+        Some(data) => format!(r#"{head}{{"message":{message},"data":{data}}}"#),
+        None => format!(r#"{head}{{"message":{message}}}"#),
+    }
 }
 
 /// The answer to an event.
@@ -267,7 +271,9 @@ mod tests {
 
     #[test]
     fn socketio_item_47_refusals_are_spelled_as_the_reference_does() {
-        assert_eq!(refused("/random", "Invalid namespace"), r#"44/random,{"message":"Invalid namespace"}"#);
+        assert_eq!(refused("/random", "Invalid namespace", None), r#"44/random,{"message":"Invalid namespace"}"#);
+        let expected = r#"44{"message":"a \"b\"","data":{"code":7}}"#;
+        assert_eq!(refused("/", "a \"b\"", Some(&json!({ "code": 7 }))), expected);
         assert_eq!(connected("/", "abc", None), r#"40{"sid":"abc"}"#);
     }
 

@@ -45,7 +45,7 @@ impl EngineSession {
 /// Opens a session that polls; its opening packet.
 pub(crate) fn open_polling(core: &Rc<Core>, service: Service, peer: IpAddr) -> String {
     let sid = Sid::new(core.index);
-    let limits = core.shared.config.socketio.limits;
+    let limits = core.shared.config.socketio.limits.clone();
     let session = SocketIoSession::new(
         sid.clone(),
         Transport::Polling,
@@ -83,7 +83,8 @@ pub(crate) async fn run_on_websocket(core: Rc<Core>, service: Service, socket: S
         return;
     }
     let sid = Sid::new(core.index);
-    let limits = core.shared.config.socketio.limits;
+    let limits = core.shared.config.socketio.limits.clone();
+    let payload_bytes_max = limits.engine.payload_bytes_max;
     let session = SocketIoSession::new(
         sid.clone(),
         Transport::WebSocket,
@@ -100,7 +101,7 @@ pub(crate) async fn run_on_websocket(core: Rc<Core>, service: Service, socket: S
         mailbox: None,
     };
     core.engine.borrow_mut().insert(sid.clone(), Rc::new(session));
-    let reader = Reader::new(limits.engine.payload_bytes_max);
+    let reader = Reader::new(payload_bytes_max);
     let inbound = Inbound::WebSocket(reader);
     let close = tokio::select! {
         close = read(&core, &client, &socket, leftover, inbound) => close,

@@ -8,6 +8,7 @@ mod mirror;
 pub mod recovery;
 mod rooms;
 mod streams;
+pub mod token;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,11 +29,12 @@ use crate::session::rooms::Rooms;
 use crate::session::socketio::recovery::{Recover, Recoveries, Stored};
 use crate::session::socketio::rooms::Talks;
 use crate::session::socketio::streams::Streams;
+use crate::session::socketio::token::Tokens;
 use crate::session::{Effects, Incoming};
 use crate::venue::upbit::Edition;
 
 /// What holds for every session.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct SocketIoLimits {
     /// Times and sizes, as the client is told them.
     pub engine: Limits,
@@ -40,6 +42,8 @@ pub struct SocketIoLimits {
     pub streams_max: usize,
     /// In which form venues with several write their events.
     pub edition: Edition,
+    /// What clients must know to join a namespace.
+    pub tokens: Tokens,
 }
 
 /// What is served to a session.
@@ -219,14 +223,18 @@ impl SocketIoSession {
                 let venue = Venue::ALL.into_iter().find(|venue| path.strip_prefix('/') == Some(venue.grammar().name));
                 match venue {
                     Some(venue) => Namespace::Streams(self.none_yet(Some(venue))),
-                    None => return say(&refused(&path, "Invalid namespace"), effects),
+                    None => return say(&refused(&path, "Invalid namespace", None), effects),
                 }
             }
             Service::Mirror if matches!(&*path, "/" | "/custom") => Namespace::Mirror,
-            Service::Mirror | Service::Echo => return say(&refused(&path, "Invalid namespace"), effects),
+            Service::Mirror | Service::Echo => return say(&refused(&path, "Invalid namespace", None), effects),
         };
-        self.connect_by_ms = None;
         let data = packet.data.unwrap_or_else(|| json!({}));
+        if let Err(reason) = self.limits.tokens.check(&data) {
+            let why = json!({ "code": 401, "reason": reason.to_string() });
+            return say(&refused(&path, "not authorized", Some(&why)), effects);
+        }
+        self.connect_by_ms = None;
         let mut joined = Joined { socket_id: socket_id(), pid: None, serves: namespace };
         match &mut joined.serves {
             Namespace::Rooms => say(&connected(&path, &joined.socket_id, None), effects),

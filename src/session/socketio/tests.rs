@@ -3,21 +3,30 @@
 use super::*;
 use proptest::prelude::*;
 
-const LIMITS: SocketIoLimits = SocketIoLimits {
-    engine: Limits {
-        ping_interval_ms: 25_000,
-        ping_timeout_ms: 20_000,
-        upgrade_timeout_ms: 10_000,
-        connect_timeout_ms: 45_000,
-        payload_bytes_max: 1_000_000,
-    },
-    streams_max: 3,
-    edition: Edition::Today,
-};
+const STREAMS_MAX: usize = 3;
+
+fn limits() -> SocketIoLimits {
+    SocketIoLimits {
+        engine: Limits {
+            ping_interval_ms: 25_000,
+            ping_timeout_ms: 20_000,
+            upgrade_timeout_ms: 10_000,
+            connect_timeout_ms: 45_000,
+            payload_bytes_max: 1_000_000,
+        },
+        streams_max: STREAMS_MAX,
+        edition: Edition::Today,
+        tokens: Tokens::default(),
+    }
+}
 
 fn session(service: Service) -> SocketIoSession {
+    session_with(service, limits())
+}
+
+fn session_with(service: Service, limits: SocketIoLimits) -> SocketIoSession {
     let recoveries = Arc::new(Recoveries::new(std::time::Duration::ZERO));
-    SocketIoSession::new(Sid::new(0), Transport::WebSocket, (service, LIMITS), recoveries, 0)
+    SocketIoSession::new(Sid::new(0), Transport::WebSocket, (service, limits), recoveries, 0)
 }
 
 fn joined(namespace: &str) -> SocketIoSession {
@@ -65,6 +74,23 @@ fn socketio_item_47_an_unknown_namespace_is_refused_and_the_session_goes_on() {
     for namespace in ["/", "/binance", "/upbit", "/bithumb"] {
         assert!(texts(&say_to(&mut session, &format!("40{namespace},")))[0].starts_with("40"), "{namespace}");
     }
+}
+
+#[test]
+fn socketio_item_48_who_does_not_know_a_token_is_refused_with_the_reason_and_may_try_again() {
+    let limits = SocketIoLimits { tokens: Tokens::new(&["a".into(), "b".into()]), ..limits() };
+    let mut session = session_with(Service::Streams, limits);
+    for (auth, reason) in [("", "auth.token is missing, or no text"), (r#"{"token":"c"}"#, "auth.token is not known")] {
+        let effects = say_to(&mut session, &format!("40/binance,{auth}"));
+        let data = format!(r#"{{"code":401,"reason":"{reason}"}}"#);
+        let expected = format!(r#"44/binance,{{"message":"not authorized","data":{data}}}"#);
+        assert_eq!(texts(&effects), [expected]);
+        assert!(effects.end.is_none());
+    }
+    assert_eq!(session.connect_by_ms, Some(45_000), "it has joined nothing");
+    assert!(texts(&say_to(&mut session, r#"40/binance,{"token":"b"}"#))[0].starts_with("40/binance,"));
+    assert!(texts(&say_to(&mut session, "40/upbit,"))[0].starts_with("44/upbit,"), "each namespace asks");
+    assert_eq!(texts(&say_to(&mut session, "40/random,")), [r#"44/random,{"message":"Invalid namespace"}"#]);
 }
 
 #[test]
@@ -215,7 +241,7 @@ proptest! {
             if let Some(wants) = effects.wants {
                 prop_assert_eq!(wants.len(), session.streams());
             }
-            prop_assert!(session.streams() <= LIMITS.streams_max);
+            prop_assert!(session.streams() <= STREAMS_MAX);
         }
     }
 }
