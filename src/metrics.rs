@@ -103,6 +103,8 @@ counts! {
         cohorts,
         /// Sessions disconnected because their backlog passed its limit in bytes or age.
         slow_consumers,
+        /// Sessions ended because their client sent more messages than it may.
+        rate_limited,
         /// Times this core waited for its sessions instead of reading on, at speed max.
         gate_holds,
         /// Connections accepted.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::config::value::{ConfigError, duration, millis, parse_duration, value, within};
 use crate::protocol::engineio::open::Limits;
+use crate::session::rate::RateLimits;
 use crate::session::socketio::SocketIoLimits;
 use crate::session::socketio::token::Tokens;
 use crate::venue::upbit::Edition;
@@ -41,6 +42,13 @@ pub struct RawSocketIo {
     /// Streams of one client, in all namespaces together. [default: 1024]
     #[arg(id = "socketio-streams-max", long = "socketio-streams-max", value_name = "N")]
     pub streams_max: Option<usize>,
+    /// Packets a client may send a second in the long run, answers to pings not counted, 0 for any number. One that sends
+    /// more is disconnected. [default: 50]
+    #[arg(id = "socketio-message-rate", long = "socketio-message-rate", value_name = "N")]
+    pub message_rate: Option<u32>,
+    /// Packets a client may send at once, as one does that subscribes to many streams one by one. [default: 2000]
+    #[arg(id = "socketio-message-burst", long = "socketio-message-burst", value_name = "N")]
+    pub message_burst: Option<u32>,
     /// What clients must say as `auth.token` to join a namespace; give it several times for several. Without it everybody
     /// may. Other processes of this machine can read command lines: the file is the better place.
     #[arg(id = "socketio-token", long = "socketio-token", value_name = "TOKEN")]
@@ -120,6 +128,8 @@ impl RawSocketIo {
             connect_timeout: self.connect_timeout.or(other.connect_timeout),
             payload_max: self.payload_max.or(other.payload_max),
             streams_max: self.streams_max.or(other.streams_max),
+            message_rate: self.message_rate.or(other.message_rate),
+            message_burst: self.message_burst.or(other.message_burst),
             token: if self.token.is_empty() { other.token } else { self.token },
             cors: if self.cors.is_empty() { other.cors } else { self.cors },
             cors_credentials: self.cors_credentials.or(other.cors_credentials),
@@ -161,9 +171,14 @@ impl RawSocketIo {
             return Err(value("--socketio-token", "an empty token would keep nobody out"));
         }
         let tokens = Tokens::new(&self.token);
+        let rate =
+            RateLimits { per_second: self.message_rate.unwrap_or(50), burst: self.message_burst.unwrap_or(2_000) };
+        if rate.per_second > 0 && rate.burst == 0 {
+            return Err(value("--socketio-message-burst", "with 0 nobody could say anything"));
+        }
         Ok(SocketIoConfig {
             is_enabled: self.enabled.unwrap_or(true),
-            limits: SocketIoLimits { engine, streams_max, edition, tokens },
+            limits: SocketIoLimits { engine, streams_max, rate, edition, tokens },
             cors,
             cors_only,
             recovery: self.recovery.unwrap_or_default(),
@@ -217,6 +232,8 @@ mod tests {
         let (any, raw) = (vec!["*".to_owned()], RawSocketIo::default);
         assert!(error(RawSocketIo { cors: any, cors_credentials: Some(true), ..raw() }).contains("browsers refuse"));
         assert!(error(RawSocketIo { cors_only: Some(true), ..raw() }).contains("name the origins"));
+        assert!(error(RawSocketIo { message_burst: Some(0), ..raw() }).contains("--socketio-message-burst"));
+        assert!(RawSocketIo { message_burst: Some(0), message_rate: Some(0), ..raw() }.check(Edition::Today).is_ok());
         assert!(error(RawSocketIo { token: vec!["a".into(), String::new()], ..raw() }).contains("--socketio-token"));
         assert!(
             error(RawSocketIo { ping_interval: Some(Duration::ZERO), ..raw() }).contains("--socketio-ping-interval")

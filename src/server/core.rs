@@ -11,12 +11,14 @@ use tokio::sync::Notify;
 use tokio::task::spawn_local;
 
 use crate::fanout::backlog::Mark;
+use crate::fanout::outlet::OutletState;
 use crate::fanout::{Fanout, OutletId, Want};
 use crate::market::interest::Interest;
 use crate::market::tick::{Level, Tick};
 use crate::protocol::deflate::Inflater;
 use crate::protocol::engineio::id::Sid;
 use crate::protocol::events::write_id;
+use crate::protocol::websocket::Close;
 use crate::ring::Reader;
 use crate::server::client::{Client, Socket};
 use crate::server::socketio::session::EngineSession;
@@ -126,6 +128,11 @@ impl Core {
             }
         }
         unknown.into_iter().for_each(|want| fanout.wait(client.id, false, want));
+        // A client that is being closed may still be sending.
+        let is_open = fanout.outlet(client.id).state == OutletState::Open;
+        if is_open && effects.end == Some(End::Close(Close::TOO_MANY_REQUESTS)) {
+            self.shared.metrics.cores[self.index].rate_limited.add(1);
+        }
         match effects.end {
             None => {}
             // A client that polls may never ask for what would tell it.

@@ -9,6 +9,7 @@ mod cors;
 mod heartbeat;
 mod neutral;
 mod polling;
+mod rate;
 mod recovery;
 mod refusals;
 mod rooms;

@@ -89,7 +89,7 @@ fn socketio_item_21_a_client_that_leaves_has_its_get_answered_with_nothing() {
 
 #[test]
 fn socketio_item_22_a_client_that_drops_its_get_is_gone() {
-    let server = Server::start(&["--writers", "2"]);
+    let server = Server::start(&["--writers", "2", "--socketio-message-rate", "0"]);
     let client = Poller::join(&server, "/binance");
     let held = client.begin_get();
     drop(held);
@@ -104,7 +104,7 @@ fn socketio_item_22_a_client_that_drops_its_get_is_gone() {
 
 #[test]
 fn a_client_that_drops_its_post_is_gone() {
-    let server = Server::start(&["--writers", "2"]);
+    let server = Server::start(&["--writers", "2", "--socketio-message-rate", "0"]);
     let client = Poller::join(&server, "/binance");
     let head = format!("POST {} HTTP/1.1\r\nHost: test\r\nContent-Length: 10\r\n\r\n4", client.target);
     drop(Asked::raw(server.address, head.as_bytes()));

@@ -62,6 +62,11 @@ impl Heartbeat {
         }
     }
 
+    /// Whether a ping has been sent that was not answered.
+    pub fn awaits_pong(&self) -> bool {
+        self.awaited != Awaited::Ping
+    }
+
     /// A pong has come, asked for or not.
     pub fn on_pong(&mut self, now_ms: u64) {
         self.deadline_ms = now_ms + self.interval_ms;

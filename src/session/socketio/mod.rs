@@ -25,6 +25,7 @@ use crate::protocol::engineio::packet::Packet as Carrier;
 use crate::protocol::socketio::packet::{ack, connected, event, refused};
 use crate::protocol::socketio::{Assembler, Kind, Packet, Violation};
 use crate::protocol::websocket::{Close, Opcode, write_frame};
+use crate::session::rate::{Rate, RateLimits};
 use crate::session::rooms::Rooms;
 use crate::session::socketio::recovery::{Recover, Recoveries, Stored};
 use crate::session::socketio::rooms::Talks;
@@ -40,6 +41,8 @@ pub struct SocketIoLimits {
     pub engine: Limits,
     /// Most streams of one client, in all namespaces together.
     pub streams_max: usize,
+    /// Packets of a client, answers to pings excepted.
+    pub rate: RateLimits,
     /// In which form venues with several write their events.
     pub edition: Edition,
     /// What clients must know to join a namespace.
@@ -86,6 +89,7 @@ pub struct SocketIoSession {
     service: Service,
     limits: SocketIoLimits,
     heartbeat: Heartbeat,
+    rate: Rate,
     assembler: Assembler,
     namespaces: FxHashMap<String, Joined>,
     recoveries: Arc<Recoveries>,
@@ -109,6 +113,7 @@ impl SocketIoSession {
             sid,
             transport,
             service,
+            rate: Rate::new(limits.rate, now_ms),
             limits,
             heartbeat: Heartbeat::new(ping_interval_ms, ping_timeout_ms, now_ms),
             assembler: Assembler::default(),
@@ -139,8 +144,13 @@ impl SocketIoSession {
         open_packet(&self.sid, self.transport, &self.limits.engine)
     }
 
-    /// Something has come from the client. What it may not send ends the session without a word.
+    /// Something has come from the client. What it may not send ends the session without a word, and so does more than it
+    /// may send.
     pub fn on_message(&mut self, message: Incoming<'_>, now_ms: u64, effects: &mut Effects) {
+        let is_asked_for = matches!(message, Incoming::Text("3")) && self.heartbeat.awaits_pong();
+        if !is_asked_for && !self.rate.take(now_ms) {
+            return effects.close(Close::TOO_MANY_REQUESTS);
+        }
         let packet = match message {
             Incoming::Text(text) => match Carrier::parse(text) {
                 Some(packet) => packet,

@@ -15,6 +15,7 @@ fn limits() -> SocketIoLimits {
             payload_bytes_max: 1_000_000,
         },
         streams_max: STREAMS_MAX,
+        rate: RateLimits { per_second: 0, burst: 0 },
         edition: Edition::Today,
         tokens: Tokens::default(),
     }
@@ -193,6 +194,34 @@ fn socketio_item_59_and_61_namespaces_are_independent_and_leaving_ends_delivery(
     let effects = say_to(&mut session, "41/upbit");
     assert!(effects.end.is_none() && texts(&effects).is_empty() && effects.wants.unwrap().is_empty());
     assert!(texts(&say_to(&mut session, "40/binance"))[0].starts_with("40/binance,"));
+}
+
+#[test]
+fn packets_are_limited_and_answers_to_pings_are_not_counted() {
+    let limits = SocketIoLimits { rate: RateLimits { per_second: 1, burst: 3 }, ..limits() };
+    let mut session = session_with(Service::Streams, limits);
+    let mut say_at = |now_ms, text: &str| {
+        let mut effects = Effects::default();
+        session.on_message(Incoming::Text(text), now_ms, &mut effects);
+        effects.end
+    };
+    assert_eq!([say_at(0, "40"), say_at(0, "6"), say_at(0, "3")], [None; 3], "a pong that nobody asked for counts");
+    assert_eq!(say_at(0, "6"), Some(crate::session::End::Close(Close::TOO_MANY_REQUESTS)));
+    for beat in 1..10_u64 {
+        let (now_ms, mut effects) = (beat * 25_000, Effects::default());
+        session.on_time(now_ms, &mut effects);
+        assert_eq!((effects.ahead.marks.len(), effects.end), (1, None));
+        let mut end_of = |message| {
+            let mut effects = Effects::default();
+            session.on_message(message, now_ms, &mut effects);
+            effects.end
+        };
+        // The bucket is full again: all of it is there for others.
+        let said =
+            [Incoming::Text("3"), Incoming::Text("6"), Incoming::Ping(b""), Incoming::Pong(b"")].map(&mut end_of);
+        assert_eq!(said, [None; 4]);
+        assert_eq!(end_of(Incoming::Pong(b"")), Some(crate::session::End::Close(Close::TOO_MANY_REQUESTS)));
+    }
 }
 
 #[test]
