@@ -90,6 +90,18 @@ fn ws_talks_in_a_room() {
 }
 
 #[test]
+fn socketio_item_62_socket_io_client_comes_back_after_a_restart_and_after_having_said_too_much() {
+    let Some(node) = node_with("socket.io-client") else { return };
+    let mut server = Server::start_with(&["--listen", "127.0.0.1:0", "--socketio-message-burst", "100"]);
+    let mut script = server.run(script(&node, "socketio_restart.mjs"));
+    script.line("RESTART", |line| line == "RESTART");
+    server.program.signal("INT");
+    server.program.pass();
+    let _again = Server::start_with(&["--listen", server.address.trim_start_matches("ws://")]);
+    script.pass();
+}
+
+#[test]
 fn websockets_for_python_inflates_what_others_get_as_it_is() {
     let Some(python) = python_with("websockets") else { return };
     Server::start().pass(script(&python, "deflate.py"));

@@ -1,7 +1,7 @@
 //! Rooms: a stream as an event of Socket.IO, in one namespace.
 
 use crate::market::symbol::Venue;
-use crate::protocol::socketio::packet::head;
+use crate::protocol::socketio::packet::{head, is_reserved};
 use crate::venue::upbit::Layout;
 
 /// What stands around a stream's payloads in one namespace; the same for all who are in the room.
@@ -30,7 +30,11 @@ pub struct Room {
 
 impl Room {
     /// The room of a stream: in whose grammar, what the event is called, and how the client calls the stream.
+    ///
+    /// # Panics
+    /// If the event's name is reserved: no client would take it for an event.
     pub fn new(namespace: &str, (venue, layout): (Venue, Layout), event: &str, stream: &str) -> Room {
+        assert!(!is_reserved(event), "`{event}` is reserved");
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         Room {
             venue,
@@ -60,5 +64,28 @@ impl Room {
             out.extend_from_slice(itoa::Buffer::new().format(position).as_bytes());
             out.extend_from_slice(b"\"]");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::venue::upbit::{Edition, Format};
+
+    const LAYOUT: Layout = Layout { format: Format::Default, units: 30, grouping: None, edition: Edition::Today };
+
+    #[test]
+    fn a_room_stands_around_its_payloads() {
+        let room = Room::new("/binance", (Venue::Binance, LAYOUT), "ticker", "btcusdt@ticker");
+        assert_eq!((&*room.head, &*room.tail), (r#"42/binance,["ticker","#, r#","btcusdt@ticker"]"#));
+        let mut out = Vec::new();
+        room.recoverable().write_tail(17, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), r#","btcusdt@ticker","17"]"#);
+    }
+
+    #[test]
+    #[should_panic(expected = "`disconnect` is reserved")]
+    fn socketio_item_52_no_room_has_events_with_a_reserved_name() {
+        Room::new("/binance", (Venue::Binance, LAYOUT), "disconnect", "btcusdt@ticker");
     }
 }

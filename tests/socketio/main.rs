@@ -3,9 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod attachments;
 mod auth;
 mod conformance;
 mod cors;
+mod ends;
 mod heartbeat;
 mod neutral;
 mod polling;

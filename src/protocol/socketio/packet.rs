@@ -207,6 +207,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    #[should_panic(expected = "`connect_error` is reserved")]
+    fn socketio_item_52_no_event_goes_out_with_a_reserved_name() {
+        event("/", "connect_error", &json!(1));
+    }
+
     fn parsed(text: &str) -> Packet {
         Packet::parse(text).unwrap_or_else(|violation| panic!("{text}: {violation}")).0
     }
