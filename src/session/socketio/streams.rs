@@ -12,6 +12,7 @@
 
 use std::rc::Rc;
 
+use rustc_hash::FxHashSet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -101,7 +102,7 @@ impl Streams {
         match event {
             "subscribe" => self.subscribe(packet, arguments, max, effects),
             "unsubscribe" => {
-                let gone = names(arguments)?;
+                let gone: FxHashSet<String> = names(arguments)?.into_iter().collect();
                 self.rooms.retain(|(name, _)| !gone.contains(name));
                 Ok(Answer { value: json!({ "ok": true }), has_changed: true })
             }
@@ -124,19 +125,24 @@ impl Streams {
             None | Some(Value::Null) => Options::default(),
             Some(options) => Options::deserialize(options).map_err(|error| format!("options: {error}"))?,
         };
-        let mut added = Vec::new();
+        // A body of the size that one may have names so many streams that every step here must be one look-up.
+        let (mut added, mut named) = (Vec::new(), FxHashSet::default());
+        let known: FxHashSet<&Want> = self.rooms.iter().map(|(_, want)| want).collect();
         for name in names(arguments)? {
             let want = self.want(&packet.namespace, &name, options.volatile)?;
-            let is_known = self.rooms.iter().any(|(_, known)| *known == want);
-            if !is_known && added.iter().all(|(known, _)| *known != name) {
+            if !known.contains(&want) && named.insert(name.clone()) {
                 added.push((name, want));
+            }
+            if added.len() > max {
+                return Err("too many streams".into());
             }
         }
         // Another option for a stream that the client already has replaces it.
-        self.rooms.retain(|(name, _)| added.iter().all(|(other, _)| other != name));
-        if self.rooms.len() + added.len() > max {
+        let is_kept = |(name, _): &(String, Want)| !named.contains(name);
+        if self.rooms.iter().filter(|room| is_kept(room)).count() + added.len() > max {
             return Err("too many streams".into());
         }
+        self.rooms.retain(is_kept);
         if options.snapshot != Some(false) {
             let snapshots = added.iter().map(|(_, want)| want).filter(|want| want.channel.has_snapshot());
             effects.snapshots.extend(snapshots.filter(|want| matches!(want.scope, Scope::Symbol(_))).cloned());

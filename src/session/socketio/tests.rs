@@ -162,6 +162,23 @@ fn what_cannot_be_done_is_said_and_changes_nothing() {
 }
 
 #[test]
+fn a_request_that_is_refused_as_too_much_leaves_the_streams_as_they_were() {
+    let mut session = joined("/binance");
+    say_to(&mut session, r#"42/binance,["subscribe",["a@trade","b@trade"]]"#);
+    // The first would replace one that is there, as it is to be volatile.
+    let more = r#"42/binance,0["subscribe",["a@trade","c@trade","d@trade"],{"volatile":true}]"#;
+    assert_eq!(texts(&say_to(&mut session, more)), [r#"43/binance,0[{"error":"too many streams","ok":false}]"#]);
+    let effects = say_to(&mut session, r#"42/binance,1["subscriptions"]"#);
+    assert_eq!(texts(&effects), [r#"43/binance,1[["a@trade","b@trade"]]"#]);
+    let other = r#"42/binance,2["subscribe",["a@trade","a@trade","c@trade"],{"volatile":true}]"#;
+    let wants = say_to(&mut session, other).wants.unwrap();
+    assert_eq!(wants.iter().filter(|want| want.form.is_volatile()).count(), 2);
+    let many: Vec<String> = (0..60_000).map(|n| format!("a{n}@trade")).collect();
+    let effects = say_to(&mut session, &format!("42/binance,3{}", json!(["subscribe", many])));
+    assert!(texts(&effects)[0].contains("too many streams"));
+}
+
+#[test]
 fn socketio_item_59_and_61_namespaces_are_independent_and_leaving_ends_delivery() {
     let mut session = joined("/binance");
     say_to(&mut session, "40/upbit,");
