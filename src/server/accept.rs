@@ -1,6 +1,7 @@
 //! Connections as they come: accepted, and spoken to in HTTP.
 
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::future::{Future, pending, poll_fn};
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -10,7 +11,10 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -20,7 +24,7 @@ use crate::server::client::Socket;
 use crate::server::core::Core;
 use crate::server::read::{Connection, run_session};
 use crate::server::tls::{Tls, handshake};
-use crate::server::{events, http};
+use crate::server::{events, http, socketio};
 use crate::session::Session;
 use crate::session::lines::LineSession;
 
@@ -87,6 +91,9 @@ async fn serve_tls(core: Rc<Core>, tls: Arc<Tls>, stream: TcpStream, peer: IpAdd
     }
 }
 
+/// The answer to a request, in time.
+type Answered = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>>>>;
+
 /// Speaks HTTP on a new connection; an upgrade takes it out of HTTP's hands, and so does a request whose answer a session
 /// writes itself.
 async fn serve<S>(core: Rc<Core>, stream: S, peer: IpAddr)
@@ -95,11 +102,15 @@ where
 {
     let taken_over: Rc<RefCell<Option<Session>>> = Rc::default();
     let (for_service, to_session) = (Rc::clone(&core), Rc::clone(&taken_over));
-    let service = service_fn(move |request| {
+    let service = service_fn(move |request: Request<Incoming>| -> Answered {
         let (core, taken_over) = (Rc::clone(&for_service), Rc::clone(&taken_over));
-        async move {
+        if let Some(service) = socketio::service_at(&core, request.uri().path()) {
+            let answer = socketio::begin(&core, service, request, peer);
+            return Box::pin(async { Ok(answer.await) });
+        }
+        Box::pin(async move {
             match events::open(&core, &request, peer) {
-                None => Ok::<_, std::convert::Infallible>(http::respond(&core, request, peer).await),
+                None => Ok(http::respond(&core, request, peer).await),
                 Some(Err(refusal)) => Ok(refusal),
                 Some(Ok(session)) => {
                     *taken_over.borrow_mut() = Some(session);
@@ -107,7 +118,7 @@ where
                     pending().await
                 }
             }
-        }
+        })
     });
     let mut connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())

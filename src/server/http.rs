@@ -22,7 +22,6 @@ use crate::server::handshake;
 use crate::server::read::{Connection, run_session};
 use crate::server::rest;
 use crate::server::rooms;
-use crate::server::socketio;
 use crate::session::Session;
 use crate::session::api::ApiSession;
 use crate::session::binance::BinanceSession;
@@ -38,7 +37,7 @@ const PAGE: &str = include_str!("page.html");
 /// Where a certificate of the server's own making is had.
 pub(crate) const CERTIFICATE: &str = "/certificate.pem";
 
-/// Answers one request.
+/// Answers one request that is not Socket.IO's.
 pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: IpAddr) -> Response<Full<Bytes>> {
     core.shared.metrics.cores[core.index].http_requests.add(1);
     let path = request.uri().path();
@@ -47,9 +46,6 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
     }
     if path.starts_with(upbit::rest::PREFIX) {
         return rest::upbit::respond(core, &request, peer).await;
-    }
-    if let Some(service) = socketio::service_at(core, path) {
-        return socketio::respond(core, service, request, peer).await;
     }
     let asked_at = |venue: &Venue| venue.grammar().socket.as_ref().is_some_and(|socket| socket.path == path);
     if let Some(venue) = Venue::ALL.into_iter().find(asked_at) {

@@ -46,7 +46,9 @@ pub(crate) async fn attend(core: Rc<Core>, mut desk: mpsc::Receiver<Handover>) {
     while let Some(Handover { request, peer, mut reply }) = desk.recv().await {
         let core = Rc::clone(&core);
         spawn_local(async move {
+            // A client that has gone already has still asked: what that means for its session shows when it is served.
             let answer = tokio::select! {
+                biased;
                 answer = serve_session(&core, request, peer) => answer,
                 () = reply.closed() => return,
             };

@@ -23,6 +23,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, ORIGIN};
 use hyper::{Method, Request, Response, StatusCode};
+use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
@@ -48,8 +49,32 @@ pub(crate) fn service_at(core: &Core, path: &str) -> Option<Service> {
     }
 }
 
+/// Takes a request in, now, and answers it in time.
+///
+/// Whoever drops the answer drops the request, but not before it was looked at: a session ends with a request that its
+/// client does not wait for, and where the request and the end of its connection come together, the connection knows of
+/// both before it asks for an answer.
+pub(crate) fn begin(
+    core: &Rc<Core>,
+    service: Service,
+    request: Request<Incoming>,
+    peer: IpAddr,
+) -> impl Future<Output = Answer> + use<> {
+    core.shared.metrics.cores[core.index].http_requests.add(1);
+    let (mut reply, answer) = oneshot::channel();
+    let core = Rc::clone(core);
+    spawn_local(async move {
+        tokio::select! {
+            biased;
+            answer = respond(&core, service, request, peer) => drop(reply.send(answer)),
+            () = reply.closed() => {}
+        }
+    });
+    async { answer.await.unwrap_or_else(|_| empty(StatusCode::SERVICE_UNAVAILABLE)) }
+}
+
 /// Answers a request.
-pub(crate) async fn respond(core: &Rc<Core>, service: Service, request: Request<Incoming>, peer: IpAddr) -> Answer {
+async fn respond(core: &Rc<Core>, service: Service, request: Request<Incoming>, peer: IpAddr) -> Answer {
     let is_upgrade = fastwebsockets::upgrade::is_upgrade_request(&request);
     let cors = core.shared.config.socketio.cors.as_ref();
     let headers = cors.map(|_| request.headers().clone());
