@@ -10,6 +10,11 @@ pub struct Assembler {
 }
 
 impl Assembler {
+    /// Whether no packet lacks an attachment.
+    pub fn is_idle(&self) -> bool {
+        self.begun.is_none()
+    }
+
     /// A message of text; the packet in it, unless it has to wait for attachments.
     ///
     /// # Errors

@@ -174,6 +174,10 @@ impl SocketIoSession {
             }
             Carrier::Binary(bytes) if self.service == Service::Echo => return effects.send(Opcode::Binary, &bytes),
             Carrier::Text(text) => self.assembler.on_text(text),
+            // Who begins with bytes writes its packets in MessagePack, or in something else that is not read here.
+            Carrier::Binary(_) if self.namespaces.is_empty() && self.assembler.is_idle() => {
+                return effects.close(Close::UNSERVED_PARSER);
+            }
             Carrier::Binary(bytes) => self.assembler.on_binary(&bytes),
         }
         .and_then(|packet| packet.map_or(Ok(()), |packet| self.carry_out(packet, now_ms, effects)));
