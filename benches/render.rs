@@ -6,7 +6,7 @@
 //! of the built-in tape, those that begin with `derived` are made of them by the market engine, and `array` are the
 //! arrays of all symbols, of which the built-in tape has nine. Forms: `bare` and `wrapped` are Binance's JSON, without
 //! and with the wrapper of a combined stream, `sbe` its binary encoding; `default` and `simple` are Upbit's, with long
-//! and short keys, `merged` is `default` with prices merged to 10,000 where the market has that level. Upbit's order
+//! and short keys, `neutral` is the one that all venues share, `merged` is `default` with prices merged to 10,000 where the market has that level. Upbit's order
 //! books are rendered with all 30 pairs of levels; `binance_depth_small` has 4 levels at most, `binance_depth_large` 50
 //! and more.
 //!
@@ -38,8 +38,8 @@ use tapecast::venue::upbit::{Edition, Format, Layout, json::StreamType};
 static ALLOCATOR: heap::Counting = heap::Counting;
 
 /// The forms of ticks of each venue; the first is the one that the tape has.
-const BINANCE: [&str; 3] = ["wrapped", "bare", "sbe"];
-const UPBIT: [&str; 3] = ["simple", "default", "merged"];
+const BINANCE: [&str; 4] = ["wrapped", "bare", "neutral", "sbe"];
+const UPBIT: [&str; 4] = ["simple", "default", "neutral", "merged"];
 
 /// A kind's name, and the channels whose ticks are of it.
 type Kind = (&'static str, fn(Channel) -> bool);
@@ -82,11 +82,12 @@ impl<'a> Job<'a> {
     fn new(event: &'a Event, form_name: &str, symbols: &'a Symbols) -> Job<'a> {
         let mut name = String::new();
         stream::write_name(symbols.get(event.tick.symbol).name.as_str(), event.tick.channel, &mut name);
-        Job { events: vec![event], is_array: false, form: form(form_name, &name), symbols }
+        let venue = symbols.get(event.tick.symbol).venue;
+        Job { events: vec![event], is_array: false, form: form(form_name, venue, &name), symbols }
     }
 
     fn array(events: Vec<&'a Event>, form_name: &str, name: &str, symbols: &'a Symbols) -> Job<'a> {
-        Job { events, is_array: true, form: form(form_name, name), symbols }
+        Job { events, is_array: true, form: form(form_name, Venue::Binance, name), symbols }
     }
 
     /// The frame's length; 0 if the form has no words for the tick's kind.
@@ -102,12 +103,13 @@ impl<'a> Job<'a> {
     }
 }
 
-fn form(name: &str, stream: &str) -> Form {
+fn form(name: &str, venue: Venue, stream: &str) -> Form {
     let unit = TimeUnit::Milliseconds;
     match name {
         "bare" => Form::Binance { unit, wrapper: None },
         "wrapped" => Form::Binance { unit, wrapper: Some(Rc::from(stream)) },
         "sbe" => Form::BinanceSbe,
+        "neutral" => Form::Neutral { venue, units: 30 },
         "default" => upbit(Format::Default, None),
         "merged" => upbit(Format::Default, Grouping::of(Decimal::new(10_000, 0).expect("in range"))),
         _ => upbit(Format::Simple, None),
@@ -190,7 +192,7 @@ fn frames(criterion: &mut Criterion) {
     for (name, channel) in ARRAYS {
         let events: Vec<&Event> = derived.iter().filter(|event| event.tick.channel == channel).collect();
         let seconds: Vec<_> = events.chunk_by(|a, b| a.tick.ts_event == b.tick.ts_event).take(POOL).collect();
-        for form in &BINANCE[..2] {
+        for form in &BINANCE[..3] {
             let jobs: Vec<Job> =
                 seconds.iter().map(|second| Job::array(second.to_vec(), form, name, &tape.symbols)).collect();
             measure(&mut group, &format!("array_{name}_{form}"), &jobs);
