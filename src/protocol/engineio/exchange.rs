@@ -68,10 +68,12 @@ impl Exchange {
                     self.body.push(b'b');
                     base64::encode(payload, &mut self.body);
                 }
-                _ => {
+                1 => {
                     self.separate();
                     self.body.extend_from_slice(payload);
                 }
+                // Pings and pongs are a connection's own, and no packets.
+                _ => {}
             }
             rest = behind;
         }
@@ -223,6 +225,16 @@ mod tests {
         exchange.leave();
         assert_eq!(exchange.answer(), b"6");
         assert!(exchange.is_over());
+    }
+
+    #[test]
+    fn control_frames_of_a_connection_are_no_packets() {
+        let mut exchange = Exchange::default();
+        exchange.hold().unwrap();
+        exchange.take(&frames(&[(Opcode::Pong, b"\xff")]));
+        assert!(!exchange.is_ready());
+        exchange.take(&frames(&[(Opcode::Text, b"4a"), (Opcode::Pong, b""), (Opcode::Text, b"4b")]));
+        assert_eq!(exchange.answer(), b"4a\x1e4b");
     }
 
     #[test]

@@ -50,6 +50,9 @@ pub enum Violation {
     /// Too many, none, or in a packet that has none.
     #[error("wrong number of attachments")]
     Attachments,
+    /// With control characters in it, one of which separates packets.
+    #[error("malformed namespace")]
+    Namespace,
     /// No number.
     #[error("malformed id")]
     Id,
@@ -93,6 +96,10 @@ impl Packet {
         let mut namespace = "/";
         if rest.starts_with('/') {
             (namespace, rest) = rest.split_once(',').unwrap_or((rest, ""));
+            // It comes back in the answer, which may be one of several in a body.
+            if namespace.bytes().any(|byte| byte.is_ascii_control()) {
+                return Err(Violation::Namespace);
+            }
         }
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let id = match &rest[..digits] {
@@ -234,6 +241,8 @@ mod tests {
             ("7", Violation::Type),
             ("abc", Violation::Type),
             ("4{}", Violation::Type),
+            ("0/a\u{1e}b,", Violation::Namespace),
+            ("0/a\n", Violation::Namespace),
             ("2", Violation::Payload),
             ("2[]", Violation::Payload),
             ("2{}", Violation::Payload),
