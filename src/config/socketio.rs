@@ -233,7 +233,9 @@ mod tests {
         assert!(error(RawSocketIo { cors: any, cors_credentials: Some(true), ..raw() }).contains("browsers refuse"));
         assert!(error(RawSocketIo { cors_only: Some(true), ..raw() }).contains("name the origins"));
         assert!(error(RawSocketIo { message_burst: Some(0), ..raw() }).contains("--socketio-message-burst"));
-        assert!(RawSocketIo { message_burst: Some(0), message_rate: Some(0), ..raw() }.check(Edition::Today).is_ok());
+        assert!(
+            RawSocketIo { message_burst: Some(0), message_rate: Some(0), ..raw() }.check(Edition::Today, false).is_ok()
+        );
         assert!(error(RawSocketIo { token: vec!["a".into(), String::new()], ..raw() }).contains("--socketio-token"));
         assert!(
             error(RawSocketIo { ping_interval: Some(Duration::ZERO), ..raw() }).contains("--socketio-ping-interval")

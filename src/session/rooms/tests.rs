@@ -15,6 +15,7 @@ use crate::protocol::engineio::id::Sid;
 use crate::protocol::engineio::open::{Limits, Transport};
 use crate::session::heartbeat::HeartbeatLimits;
 use crate::session::socketio::recovery::Recoveries;
+use crate::session::socketio::token::Tokens;
 use crate::session::socketio::{Service, SocketIoLimits, SocketIoSession};
 use crate::session::{Effects, End, Incoming};
 use crate::venue::upbit::Edition;
@@ -39,7 +40,9 @@ const CORES: usize = 2;
 const PEOPLE: usize = 8;
 
 fn session(rooms: &Arc<Rooms>, core: usize) -> SocketIoSession {
-    let limits = SocketIoLimits { engine: ENGINE, streams_max: 3, edition: Edition::Today };
+    let rate = RateLimits { per_second: 0, burst: 0 };
+    let tokens = Tokens::default();
+    let limits = SocketIoLimits { engine: ENGINE, streams_max: 3, rate, tokens, edition: Edition::Today };
     let recoveries = Arc::new(Recoveries::new(Duration::ZERO));
     SocketIoSession::new(Sid::new(core), Transport::WebSocket, (Service::Streams, limits), recoveries, 0).with_rooms(
         Some(rooms),
