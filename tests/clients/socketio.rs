@@ -1,0 +1,80 @@
+//! Clients of Socket.IO, on streams and in rooms, and plain WebSocket ones in rooms.
+
+use std::process::Command;
+
+use crate::program::*;
+
+#[test]
+fn socketio_item_68_socket_io_client_speaks_over_every_transport() {
+    let Some(node) = node_with("socket.io-client") else { return };
+    Server::start().pass(script(&node, "socketio.mjs"));
+}
+
+#[test]
+fn socketio_item_68_python_socketio_speaks_over_every_transport() {
+    let Some(python) = python_with("socketio") else { return };
+    Server::start().pass(script(&python, "socketio_client.py"));
+}
+
+#[test]
+fn socketio_item_48_socket_io_client_is_told_why_it_may_not_join() {
+    let Some(node) = node_with("socket.io-client") else { return };
+    Server::start_with(&["--listen", "127.0.0.1:0", "--socketio-token", "opensesame"])
+        .pass(script(&node, "socketio_auth.mjs"));
+}
+
+#[test]
+fn socketio_item_48_python_socketio_is_told_why_it_may_not_join() {
+    let Some(python) = python_with("socketio") else { return };
+    Server::start_with(&["--listen", "127.0.0.1:0", "--socketio-token", "opensesame"])
+        .pass(script(&python, "socketio_auth.py"));
+}
+
+#[test]
+fn socketio_item_64_socket_io_client_goes_on_where_it_was() {
+    let Some(node) = node_with("socket.io-client") else { return };
+    let flags = ["--socketio-recovery", "2m", "--speed", "5x"];
+    Server::start_with(&[&["--listen", "127.0.0.1:0"], &flags[..]].concat())
+        .pass(script(&node, "socketio_recovery.mjs"));
+}
+
+#[test]
+fn socketio_item_54_60_and_68_the_chat_of_the_tutorials_runs_over_every_transport() {
+    let Some(node) = node_with("socket.io-client") else { return };
+    Server::start_with(&ROOMS).pass(script(&node, "rooms.mjs"));
+}
+
+#[test]
+fn python_socketio_talks_in_a_room() {
+    let Some(python) = python_with("socketio") else { return };
+    Server::start_with(&ROOMS).pass(script(&python, "rooms_client.py"));
+}
+
+#[test]
+fn ws_talks_in_a_room() {
+    let Some(node) = node_with("ws") else { return };
+    Server::start_with(&ROOMS).pass(script(&node, "rooms_ws.mjs"));
+}
+
+#[test]
+fn socketio_item_62_socket_io_client_comes_back_after_a_restart_and_after_having_said_too_much() {
+    let Some(node) = node_with("socket.io-client") else { return };
+    let mut server = Server::start_with(&["--listen", "127.0.0.1:0", "--socketio-message-burst", "100"]);
+    let mut script = server.run(script(&node, "socketio_restart.mjs"));
+    script.line("RESTART", |line| line == "RESTART");
+    server.program.signal("INT");
+    server.program.pass();
+    let _again = Server::start_with(&["--listen", server.address.trim_start_matches("ws://")]);
+    script.pass();
+}
+
+#[test]
+fn node_talks_with_the_lines_of_the_readme() {
+    let Some(node) = node_with("socket.io-client") else { return };
+    let server = Server::start_with(&ROOMS);
+    let (_, rest) = README.rsplit_once("```js\n").expect("a snippet");
+    let snippet = server.readdressed(rest.split_once("```").expect("its end").0);
+    let mut script = Program::start(Command::new(node).args(["--input-type=module", "-e", &snippet]));
+    let lines = [script.line("a message", |_| true), script.line("an answer", |_| true)].join("; ");
+    assert!(lines.contains("hello") && lines.contains("{ members: 1, ok: true, room: 'lobby' }"), "{lines}");
+}
