@@ -24,7 +24,8 @@ const STREAMS_MAX: usize = 4;
 const BURST: usize = 40;
 
 // What a session is served with, by the first byte; then lines, each a message: of bytes behind a `#`, of control frames
-// behind `?` and `!`, a time that passes behind `@`, and text.
+// behind `?` and `!`, a time that passes behind `@`, the client gone and back with `~`, and text, in which `PID` stands for
+// the secret that it was given last.
 fuzz_target!(|bytes: &[u8]| {
     let Some((&first, rest)) = bytes.split_first() else { return };
     let service = [Service::Streams, Service::Streams, Service::Mirror, Service::Echo][usize::from(first % 4)];
@@ -43,12 +44,22 @@ fuzz_target!(|bytes: &[u8]| {
         edition: Edition::Today,
         tokens: if has_tokens { Tokens::new(&["a".into()]) } else { Tokens::default() },
     };
-    let mut session =
-        SocketIoSession::new(Sid::new(0), Transport::Polling, (service, limits), Arc::clone(&recoveries), 0);
+    let open = |now_ms| {
+        let (sid, recoveries) = (Sid::new(0), Arc::clone(&recoveries));
+        SocketIoSession::new(sid, Transport::Polling, (service, limits.clone()), recoveries, now_ms)
+    };
+    let (mut session, mut pid) = (open(0), String::new());
     let (mut now_ms, mut said, mut pings) = (0_u64, 0, 0);
     for step in rest.split(|byte| *byte == b'\n').take(4 * BURST) {
         let mut effects = Effects::default();
         match step {
+            [b'~'] => {
+                session.on_end();
+                session = open(now_ms);
+                // It may say as much as ever.
+                said = 0;
+                continue;
+            }
             [b'@', digits @ ..] => {
                 let digits = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u16>().ok());
                 now_ms += u64::from(digits.unwrap_or(1));
@@ -59,8 +70,9 @@ fuzz_target!(|bytes: &[u8]| {
             [b'!', bytes @ ..] => session.on_message(Incoming::Pong(bytes), now_ms, &mut effects),
             text => {
                 let Ok(text) = std::str::from_utf8(text) else { continue };
-                read_packet(text);
-                session.on_message(Incoming::Text(text), now_ms, &mut effects);
+                let text = text.replace("PID", &pid);
+                read_packet(&text);
+                session.on_message(Incoming::Text(&text), now_ms, &mut effects);
             }
         }
         if step.first() == Some(&b'@') {
@@ -74,7 +86,11 @@ fuzz_target!(|bytes: &[u8]| {
             let is_restored = first & 16 > 0;
             session.on_recovery(*recover, is_restored, &mut effects);
         }
-        check(&effects, service);
+        let body = check(&effects, service);
+        if let Some((_, rest)) = body.split_once("\"pid\":\"") {
+            assert!(is_recoverable);
+            pid = rest.split('"').next().unwrap_or_default().to_owned();
+        }
         if effects.end.is_some() {
             session.on_end();
             return;
@@ -107,7 +123,7 @@ fn read_packet(text: &str) {
 }
 
 /// What goes out is packets, of which attachments stand right behind theirs.
-fn check(effects: &Effects, service: Service) {
+fn check(effects: &Effects, service: Service) -> String {
     if let Some(wants) = &effects.wants {
         assert!(wants.len() <= STREAMS_MAX && effects.snapshots.len() <= STREAMS_MAX);
     }
@@ -116,11 +132,11 @@ fn check(effects: &Effects, service: Service) {
     exchange.take(&effects.ahead.bytes);
     exchange.take(&effects.frames.bytes);
     if !exchange.is_ready() || exchange.is_over() {
-        return;
+        return String::new();
     }
     let body = String::from_utf8(exchange.answer()).expect("UTF-8");
     if service == Service::Echo {
-        return;
+        return String::new();
     }
     let mut missing = 0;
     for packet in split(&body) {
@@ -148,4 +164,5 @@ fn check(effects: &Effects, service: Service) {
         }
     }
     assert_eq!(missing, 0, "{body:?}");
+    body
 }
