@@ -4,7 +4,6 @@ use std::iter::Peekable;
 use std::rc::Rc;
 
 use crate::fanout::framing::{EventId, Framing};
-use crate::fanout::room::Room;
 use crate::market::symbol::{Symbol, Venue};
 use crate::market::tick::{Level, Tick};
 use crate::protocol::deflate::{self, Deflater};
@@ -50,9 +49,7 @@ pub enum Form {
         /// Pairs of levels in order books.
         units: u8,
     },
-    /// JSON as a venue's clients get it by default, or of one shape for all, in an event of Socket.IO, in text frames.
-    SocketIo(Rc<Room>),
-    /// The payload of another form, between other delimiters than a WebSocket frame's.
+    /// The payload of another form with something around it.
     Framed {
         /// Whose payload, uncompressed.
         payload: Rc<Form>,
@@ -67,21 +64,19 @@ impl Form {
         match self {
             Form::Binance { .. } | Form::BinanceSbe => Venue::Binance,
             Form::Upbit { venue, .. } | Form::Neutral { venue, .. } => *venue,
-            Form::SocketIo(room) => room.venue,
             Form::Framed { payload, .. } => payload.venue(),
         }
     }
 
     /// Whether a newer frame makes an older one worthless that was not sent yet, whatever is in them.
     pub fn is_volatile(&self) -> bool {
-        matches!(self, Form::SocketIo(room) if room.is_volatile)
+        matches!(self, Form::Framed { framing: Framing::Room(room), .. } if room.is_volatile)
     }
 
     /// Whether it is the same for all venues, numbers and symbols as their feed spells them.
     fn is_neutral(&self) -> bool {
         match self {
             Form::Neutral { .. } => true,
-            Form::SocketIo(room) => room.is_neutral,
             Form::Framed { payload, .. } => payload.is_neutral(),
             Form::Binance { .. } | Form::BinanceSbe | Form::Upbit { .. } => false,
         }
@@ -93,23 +88,11 @@ impl Form {
             Form::Binance { unit, wrapper: None } => Some((*unit, ["", "", ""])),
             Form::Binance { unit, wrapper: Some(name) } => Some((*unit, ["{\"stream\":\"", name, "\",\"data\":"])),
             Form::Neutral { venue: Venue::Binance, .. } => Some((TimeUnit::Milliseconds, ["", "", ""])),
-            Form::SocketIo(room) if room.venue == Venue::Binance => {
-                Some((TimeUnit::Milliseconds, [&room.head, "", ""]))
-            }
             _ => None,
         }
     }
 
-    /// What stands behind it.
-    fn write_behind_list(&self, position: u64, out: &mut Vec<u8>) {
-        match self {
-            Form::Binance { wrapper: Some(_), .. } => out.push(b'}'),
-            Form::SocketIo(room) => room.write_tail(position, out),
-            _ => {}
-        }
-    }
-
-    /// The form of the payload, and what stands around it; `None` for a WebSocket frame.
+    /// The form of the payload, and what stands around it; `None` for nothing but a WebSocket frame.
     #[inline]
     fn split(&self) -> (&Form, Option<&Framing>) {
         match self {
@@ -131,8 +114,6 @@ struct Named<'a> {
 pub struct Frame {
     buffer: Vec<u8>,
     start: usize,
-    /// The number of the tick that was read last, for frames that tell it.
-    pub position: u64,
     /// There from the first frame on that is to be compressed.
     deflater: Option<Deflater>,
     deflate_level: deflate::Level,
@@ -192,29 +173,43 @@ impl Frame {
         named: Named<'_>,
         stream_type: StreamType,
     ) -> bool {
-        self.buffer.clear();
         let (form, framing) = form.split();
+        self.begin(framing);
+        let beginning = self.buffer.len();
         if let Some(framing) = framing {
             framing.open((!self.is_unnumbered).then_some(self.id), &mut self.buffer);
-            self.start = 0;
-            if self.write_payload(form, tick, levels, named, stream_type).is_none() {
-                self.buffer.clear();
-                return false;
-            }
-            framing.close(None, &mut self.buffer);
-            return true;
         }
-        self.buffer.resize(HEADER_BYTES_MAX, 0);
-        self.start = HEADER_BYTES_MAX;
         let Some(opcode) = self.write_payload(form, tick, levels, named, stream_type) else {
-            self.buffer.truncate(HEADER_BYTES_MAX);
+            self.buffer.truncate(beginning);
             return false;
         };
         if matches!(form, Form::Upbit { deflate: true, .. }) && self.deflate(opcode) {
             return true;
         }
-        self.start = frame_in_place(opcode, &mut self.buffer);
+        if let Some(framing) = framing {
+            framing.close(self.id, false, &mut self.buffer);
+        }
+        self.end(framing, opcode);
         true
+    }
+
+    /// Empties the buffer, but for room for a WebSocket's header where there is one.
+    #[inline]
+    fn begin(&mut self, framing: Option<&Framing>) {
+        let header_bytes = if framing.is_none_or(Framing::is_websocket) { HEADER_BYTES_MAX } else { 0 };
+        self.buffer.clear();
+        self.buffer.resize(header_bytes, 0);
+        self.start = header_bytes;
+    }
+
+    /// Writes that header. What has something around it is text.
+    #[inline]
+    fn end(&mut self, framing: Option<&Framing>, opcode: Opcode) {
+        match framing {
+            None => self.start = frame_in_place(opcode, &mut self.buffer),
+            Some(framing) if framing.is_websocket() => self.start = frame_in_place(Opcode::Text, &mut self.buffer),
+            Some(_) => {}
+        }
     }
 
     /// Appends a tick's payload to the buffer; how a frame says of which type it is. `None` for a tick that the form has
@@ -262,19 +257,6 @@ impl Frame {
                 neutral::write_payload(tick, levels, symbol, units, stream_type, &mut self.buffer)
                     .then_some(Opcode::Text)
             }
-            Form::SocketIo(room) => {
-                self.buffer.extend_from_slice(room.head.as_bytes());
-                let (merged, out) = (&mut self.merged, &mut self.buffer);
-                let is_written = match &room.venue.grammar().socket {
-                    _ if room.is_neutral => {
-                        neutral::write_payload(tick, levels, symbol, room.layout.units.into(), stream_type, out)
-                    }
-                    Some(socket) => (socket.write)(tick, levels, name, &room.layout, stream_type, merged, out),
-                    None => binance::json::write_payload(tick, levels, name, TimeUnit::Milliseconds, out),
-                };
-                room.write_tail(self.position, &mut self.buffer);
-                is_written.then_some(Opcode::Text)
-            }
             // There is nothing to be put around what has something around it.
             Form::Framed { .. } => None,
         }
@@ -293,10 +275,9 @@ impl Frame {
         if ticks.peek().is_none() {
             return false;
         }
-        self.buffer.clear();
-        match framing {
-            Some(framing) => framing.open(None, &mut self.buffer),
-            None => self.buffer.resize(HEADER_BYTES_MAX, 0),
+        self.begin(framing);
+        if let Some(framing) = framing {
+            framing.open(None, &mut self.buffer);
         }
         before.into_iter().for_each(|text| self.buffer.extend_from_slice(text.as_bytes()));
         let mut before = b'[';
@@ -317,15 +298,14 @@ impl Frame {
             binance::json::write_payload(&tick, &[], name.as_str(), unit, &mut self.buffer);
         }
         self.buffer.push(b']');
-        form.write_behind_list(self.position, &mut self.buffer);
-        self.start = match framing {
-            Some(framing) => {
-                // Who has the last of several has them all.
-                framing.close(ticks.peek().is_none().then_some(self.id), &mut self.buffer);
-                0
-            }
-            None => frame_in_place(Opcode::Text, &mut self.buffer),
-        };
+        if matches!(form, Form::Binance { wrapper: Some(_), .. }) {
+            self.buffer.push(b'}');
+        }
+        if let Some(framing) = framing {
+            // Who has the last of several has them all.
+            framing.close(self.id, ticks.peek().is_none(), &mut self.buffer);
+        }
+        self.end(framing, Opcode::Text);
         true
     }
 

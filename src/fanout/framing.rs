@@ -1,4 +1,4 @@
-//! What stands around a payload where it is no WebSocket frame: an event with an id, a line, a piece with its length.
+//! What stands around a payload: an event of Socket.IO or of a server's, a line, a piece with its length.
 //!
 //! # Ids of events
 //!
@@ -9,6 +9,7 @@
 use std::fmt;
 use std::rc::Rc;
 
+use crate::fanout::room::Room;
 use crate::protocol::lines::Mode;
 use crate::protocol::websocket::Close;
 use crate::protocol::{events, lines};
@@ -16,6 +17,8 @@ use crate::protocol::{events, lines};
 /// What stands around a stream's payloads.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Framing {
+    /// An event of Socket.IO, in a text frame.
+    Room(Rc<Room>),
     /// A server-sent event of this kind, with an id.
     Event(Rc<str>),
     /// A line.
@@ -25,10 +28,17 @@ pub enum Framing {
 }
 
 impl Framing {
+    /// Whether it goes into a WebSocket frame.
+    #[inline]
+    pub(super) fn is_websocket(&self) -> bool {
+        matches!(self, Framing::Room(_))
+    }
+
     /// Appends what stands before a payload.
     #[inline]
     pub(super) fn open(&self, id: Option<EventId>, out: &mut Vec<u8>) {
         match self {
+            Framing::Room(room) => out.extend_from_slice(room.head.as_bytes()),
             Framing::Event(kind) => {
                 if let Some(id) = id {
                     id.write_line(out);
@@ -42,13 +52,15 @@ impl Framing {
         }
     }
 
-    /// Appends what stands behind a payload; `out` holds nothing else. An id that was not told before may be told now.
+    /// Appends what stands behind a payload, the last in `out`. A room tells the id here; an event only if it is to be
+    /// told now, as it was not before.
     #[inline]
-    pub(super) fn close(&self, id: Option<EventId>, out: &mut Vec<u8>) {
+    pub(super) fn close(&self, id: EventId, is_to_be_told: bool, out: &mut Vec<u8>) {
         match self {
+            Framing::Room(room) => room.write_tail(id, out),
             Framing::Event(_) => {
                 out.push(b'\n');
-                if let Some(id) = id {
+                if is_to_be_told {
                     id.write_line(out);
                 }
                 out.push(b'\n');
@@ -132,8 +144,15 @@ impl EventId {
     }
 
     fn write_line(self, out: &mut Vec<u8>) {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         out.extend_from_slice(b"id: ");
+        self.write(out);
+        out.push(b'\n');
+    }
+
+    /// Appends it as it is displayed.
+    #[inline]
+    pub(super) fn write(self, out: &mut Vec<u8>) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let nibble = |n: u32| DIGITS[(self.epoch >> (28 - 4 * n) & 15) as usize];
         out.extend((0..8).map(nibble));
         out.push(b'-');
@@ -141,7 +160,6 @@ impl EventId {
         out.extend_from_slice(number.format(self.sequence).as_bytes());
         out.push(b'.');
         out.extend_from_slice(number.format(self.place).as_bytes());
-        out.push(b'\n');
     }
 }
 
@@ -190,6 +208,11 @@ impl Position {
                 || (self.sequence == id.sequence && self.place.is_none_or(|place| place > id.place)))
     }
 
+    /// Whether the last tick it has had is the one of this id, and it says so.
+    pub(super) fn is_at(&self, id: EventId) -> bool {
+        self.sequence == id.sequence && self.place == Some(id.place)
+    }
+
     /// Whether it has not had the tick of this id.
     pub(super) fn is_before(&self, id: EventId) -> bool {
         id.sequence > self.sequence
@@ -220,15 +243,15 @@ mod tests {
             let mut out = Vec::new();
             framing.open(early, &mut out);
             out.extend_from_slice(b"{}");
-            framing.close(late, &mut out);
+            framing.close(EventId { epoch: 0xab, sequence: 7, place: 1 }, late, &mut out);
             String::from_utf8(out).unwrap()
         };
         let event = || Framing::Event("trade".into());
-        assert_eq!(framed(event(), Some(id), None), "id: 000000ab-7.1\nevent: trade\ndata: {}\n\n");
-        assert_eq!(framed(event(), None, Some(id)), "event: trade\ndata: {}\nid: 000000ab-7.1\n\n");
-        assert_eq!(framed(event(), None, None), "event: trade\ndata: {}\n\n");
-        assert_eq!(framed(Framing::Line, Some(id), None), "{}\n");
-        assert_eq!(framed(Framing::Prefixed, Some(id), None), "\0\0\0\x02{}");
+        assert_eq!(framed(event(), Some(id), false), "id: 000000ab-7.1\nevent: trade\ndata: {}\n\n");
+        assert_eq!(framed(event(), None, true), "event: trade\ndata: {}\nid: 000000ab-7.1\n\n");
+        assert_eq!(framed(event(), None, false), "event: trade\ndata: {}\n\n");
+        assert_eq!(framed(Framing::Line, Some(id), false), "{}\n");
+        assert_eq!(framed(Framing::Prefixed, Some(id), false), "\0\0\0\x02{}");
     }
 
     proptest! {

@@ -24,7 +24,6 @@ pub mod framing;
 pub mod id;
 mod membership;
 pub mod outlet;
-mod replay;
 mod resume;
 pub mod room;
 pub mod routes;

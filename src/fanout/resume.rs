@@ -34,6 +34,9 @@ pub enum Lost {
     /// What follows is no longer held.
     #[error("what came after the id is no longer held")]
     Gone,
+    /// It is that of several events, of which nobody knows how many the client has seen.
+    #[error("the id is that of several events")]
+    Shared,
     /// What follows is more than a client may have waiting for it.
     #[error("what came after the id is too much to be sent at once")]
     TooMuch,
@@ -108,7 +111,7 @@ impl<S: Sink> Fanout<S> {
                 }
             }
             self.frame.id.advance(tick.sequence);
-            verdict = missed.on_tick(self, from.is_before(self.frame.id), tick, levels, out);
+            verdict = missed.on_tick(self, from, tick, levels, out);
             if out.bytes.len() - begin.0 > self.limits.bytes_max / 2 {
                 verdict = Err(Lost::TooMuch);
             }
@@ -151,7 +154,7 @@ impl<'a> Missed<'a> {
             is_whole,
             is_second_whole: is_whole,
         };
-        for want in wants {
+        for want in wants.iter().filter(|want| !want.form.is_volatile()) {
             let venue = want.form.venue();
             match want.scope {
                 Scope::Symbol(name) => {
@@ -169,15 +172,16 @@ impl<'a> Missed<'a> {
         missed
     }
 
-    /// Takes in a tick; renders it where the client has not had it.
+    /// Takes in a tick; renders it where the client has not had it. What is volatile is not told again.
     fn on_tick<S: Sink>(
         &mut self,
         fanout: &mut Fanout<S>,
-        is_missed: bool,
+        from: Position,
         tick: &Tick,
         levels: &[Level],
         out: &mut Batch,
     ) -> Result<(), Lost> {
+        let (is_missed, is_last) = (from.is_before(fanout.frame.id), from.is_at(fanout.frame.id));
         match tick.kind {
             Kind::Announce(_) => return Ok(()),
             Kind::Second | Kind::End => {
@@ -203,17 +207,23 @@ impl<'a> Missed<'a> {
                 }
             }
         }
-        if !is_missed {
+        if !is_missed && !is_last {
             return Ok(());
         }
+        let mut events_at_last = 0;
         let ones = self.by_stream.get(&tick.stream()).into_iter().flatten();
         for want in ones.chain(self.each.iter().filter(|want| want.channel == tick.channel)) {
-            if fanout.frame.render(&want.form, tick, levels, symbol, StreamType::Realtime) {
+            if !fanout.frame.render(&want.form, tick, levels, symbol, StreamType::Realtime) {
+                continue;
+            }
+            if is_last {
+                events_at_last += 1;
+            } else {
                 out.push(fanout.frame.bytes(), Mark::KEPT);
                 fanout.metrics.cores[fanout.core].frames_rendered.add(1);
             }
         }
-        Ok(())
+        if events_at_last > 1 { Err(Lost::Shared) } else { Ok(()) }
     }
 
     fn send_collected<S: Sink>(&mut self, fanout: &mut Fanout<S>, out: &mut Batch) -> Result<(), Lost> {

@@ -22,7 +22,7 @@ use crate::protocol::websocket::Close;
 use crate::ring::Reader;
 use crate::server::client::{Client, Socket};
 use crate::server::socketio::session::EngineSession;
-use crate::server::writer::catch_up;
+use crate::server::writer::read_up_to;
 use crate::server::{Shared, events, rooms};
 use crate::session::rooms::Members;
 use crate::session::{Effects, End};
@@ -82,18 +82,15 @@ impl Core {
     /// Carries out what a session wants done.
     pub(crate) fn apply(self: &Rc<Self>, client: &Client, mut effects: Effects) {
         rooms::seat(self, client.id, std::mem::take(&mut effects.rooms));
-        if effects.recover.is_some() {
+        if let Some(recover) = &effects.recover {
             // The core that the client has left may have been further than this one.
-            catch_up(self);
+            read_up_to(self, recover.position);
         }
         let mut fanout = self.fanout.borrow_mut();
         fanout.set_now(self.now_ms());
         if let Some(recover) = effects.recover.take() {
-            let reader = self.reader.borrow();
-            let is_restored = reader
-                .as_ref()
-                .is_some_and(|reader| fanout.replay(reader, recover.offset, &recover.wants, &mut effects.frames));
-            client.session.borrow_mut().on_recovery(*recover, is_restored, &mut effects);
+            let missed = events::missed(self, &mut fanout, recover.position, &recover.wants, &mut effects.frames);
+            client.session.borrow_mut().on_recovery(*recover, missed.is_ok(), &mut effects);
         }
         let mut frames = effects.frames;
         for payload in &effects.deflated {

@@ -14,11 +14,12 @@ use hyper::header::{ACCESS_CONTROL_ALLOW_ORIGIN, ALLOW, CACHE_CONTROL, CONTENT_T
 use hyper::{Method, Request, Response, StatusCode};
 
 use crate::fanout::backlog::{Batch, Mark};
-use crate::fanout::{Dialect, Fanout, History, Lost, Want};
+use crate::fanout::{Dialect, Fanout, History, Lost, Position, Want};
 use crate::market::tick::{Level, Tick};
 use crate::ring::Reader;
 use crate::server::client::Socket;
 use crate::server::core::Core;
+use crate::server::writer::read_up_to;
 use crate::session::events::{EventSession, write_reset};
 use crate::session::{Resume, Session};
 
@@ -83,15 +84,12 @@ const CATCH_UP_MAX: Duration = Duration::from_secs(5);
 
 /// Waits until this core has read as far as the client has got: it may come from a core that was ahead by a few ticks, and
 /// those must not come twice.
-pub(crate) async fn catch_up(core: &Core, session: &Session) {
+pub(crate) async fn catch_up(core: &Rc<Core>, session: &Session) {
     let Session::Events(session) = session else { return };
     let Some(position) = session.position() else { return };
-    let is_behind = || {
-        let has_more = core.reader.borrow().as_ref().is_some_and(|reader| reader.available() > 0);
-        has_more && position.is_beyond(core.fanout.borrow().position())
-    };
     let caught_up = async {
-        while is_behind() {
+        // A core whose clients are waited for goes on when they have taken what they are due.
+        while !read_up_to(core, position) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
@@ -99,7 +97,23 @@ pub(crate) async fn catch_up(core: &Core, session: &Session) {
     let _ = tokio::time::timeout(CATCH_UP_MAX, caught_up).await;
 }
 
-/// Appends what a client missed that comes again. Where that cannot be told it is told so, and false is returned.
+/// Appends what a client missed that comes again.
+///
+/// # Errors
+/// Why that cannot be told.
+pub(crate) fn missed(
+    core: &Core,
+    fanout: &mut Fanout<Socket>,
+    position: Position,
+    wants: &[Want],
+    frames: &mut Batch,
+) -> Result<(), Lost> {
+    let reader = core.reader.borrow();
+    let reader = reader.as_ref().ok_or(Lost::Gone)?;
+    fanout.resume(wants, position, &Readable(reader), frames)
+}
+
+/// The same; where it cannot be told the client is told so, and false is returned.
 pub(crate) fn resume(
     core: &Core,
     fanout: &mut Fanout<Socket>,
@@ -107,12 +121,8 @@ pub(crate) fn resume(
     wants: &[Want],
     frames: &mut Batch,
 ) -> bool {
-    let reader = core.reader.borrow();
-    let resumed = match (resume.position, reader.as_ref()) {
-        (None, _) => Err(Lost::Malformed),
-        (Some(_), None) => Err(Lost::Gone),
-        (Some(position), Some(reader)) => fanout.resume(wants, position, &Readable(reader), frames),
-    };
+    let position = resume.position.ok_or(Lost::Malformed);
+    let resumed = position.and_then(|position| missed(core, fanout, position, wants, frames));
     if let Err(lost) = resumed {
         let mut frame = Vec::new();
         write_reset(resume.dialect, lost, &mut frame);

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local, yield_now};
 
 use crate::config::HIGH_WATER_BYTES;
+use crate::fanout::Position;
 use crate::fanout::delivery::CLOSE_GRACE_MS;
 use crate::feed::replay::Speed;
 use crate::market::interest::Interest;
@@ -103,9 +104,19 @@ async fn write(core: &Rc<Core>, bell: &Bell) {
     }
 }
 
-/// Takes a turn between those of the loop, which will find whatever this one comes to.
-pub(crate) fn catch_up(core: &Rc<Core>) {
-    let _ = turn(core);
+/// Reads on, between the turns of the loop, until a position is reached that a client has from another core. False if
+/// there is more to read, but not now: the loop finds whatever these turns come to.
+pub(crate) fn read_up_to(core: &Rc<Core>, position: Position) -> bool {
+    loop {
+        if !position.is_beyond(core.fanout.borrow().position()) {
+            return true;
+        }
+        match turn(core) {
+            Turn::Read(0) | Turn::Ended => return true,
+            Turn::Read(_) => {}
+            Turn::Held => return false,
+        }
+    }
 }
 
 /// One turn: all that the ring has, up to a batch, out to the sockets.
@@ -118,8 +129,7 @@ fn turn(core: &Rc<Core>) -> Turn {
     if core.shared.config.plan.speed == Speed::Max && fanout.must_hold(core.shared.config.stall_ms) {
         return Turn::Held;
     }
-    let ticks = reader.poll_while(TURN_TICKS, |sequence, tick, levels| {
-        fanout.set_position(sequence);
+    let ticks = reader.poll_while(TURN_TICKS, |_, tick, levels| {
         fanout.on_tick(tick, levels);
         if fanout.batch_bytes() < HIGH_WATER_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });

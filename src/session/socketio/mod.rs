@@ -16,6 +16,7 @@ use std::time::Instant;
 use rustc_hash::FxHashMap;
 use serde_json::{Value, json};
 
+use crate::fanout::Position;
 use crate::fanout::backlog::Mark;
 use crate::market::symbol::Venue;
 use crate::protocol::engineio::heartbeat::{Beat, Heartbeat};
@@ -339,10 +340,10 @@ impl Namespace {
 /// What a client had that asks to go on where it was; `None` if it does not ask, or if that is not known any more.
 fn recover(recoveries: &Recoveries, namespace: &str, data: &Value, streams: &Streams) -> Option<Recover> {
     let (pid, offset) = (data["pid"].as_str()?, data["offset"].as_str()?);
-    let offset = offset.parse().ok().filter(|_| recoveries.is_on())?;
+    let position = Position::parse(offset).filter(|_| recoveries.is_on())?;
     let stored = recoveries.take(pid, namespace, Instant::now())?;
     let wants = streams.wants_of(&stored)?;
-    Some(Recover { pid: pid.to_owned(), stored, wants, offset })
+    Some(Recover { pid: pid.to_owned(), stored, wants, position })
 }
 
 /// Answers an event, if the client asked for that.

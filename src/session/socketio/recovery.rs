@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustc_hash::FxHashMap;
 
-use crate::fanout::Want;
+use crate::fanout::{Position, Want};
 
 /// Ended sessions remembered at the most, each namespace by itself; beyond it the one that ended first is forgotten.
 pub const STORED_MAX: usize = 16_384;
@@ -41,8 +41,8 @@ pub struct Recover {
     pub stored: Stored,
     /// The same as wants.
     pub wants: Vec<Want>,
-    /// The number of the tick whose event it saw last.
-    pub offset: u64,
+    /// The id of the event that it saw last.
+    pub position: Position,
 }
 
 impl Recoveries {

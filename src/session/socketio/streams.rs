@@ -16,13 +16,13 @@ use rustc_hash::FxHashSet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::fanout::{Form, Room, Want};
+use crate::fanout::{Form, Framing, Room, Want};
 use crate::market::channel::{Channel, Scope};
 use crate::market::symbol::{Name, Venue};
 use crate::protocol::socketio::Packet;
 use crate::session::Effects;
 use crate::session::socketio::recovery::Stored;
-use crate::venue::binance::{Encoding, stream};
+use crate::venue::binance::{Encoding, TimeUnit, stream};
 use crate::venue::upbit::request::UNITS_DEFAULT;
 use crate::venue::upbit::{Edition, Format, Layout};
 
@@ -151,6 +151,16 @@ impl Streams {
         Ok(Answer { value: json!({ "ok": true }), has_changed: true })
     }
 
+    /// How events are written: as the venue's clients get them by default, or alike for all venues.
+    fn payload(&self, venue: Venue) -> Form {
+        let layout = Layout { format: Format::Default, units: UNITS_DEFAULT, grouping: None, edition: self.edition };
+        match (self.venue, &venue.grammar().socket) {
+            (None, _) => Form::Neutral { venue, units: layout.units },
+            (Some(_), Some(_)) => Form::Upbit { venue, layout, deflate: false },
+            (Some(_), None) => Form::Binance { unit: TimeUnit::Milliseconds, wrapper: None },
+        }
+    }
+
     /// What a name leads to.
     fn want(&self, namespace: &str, name: &str, is_volatile: bool) -> Result<Want, String> {
         let unknown = || format!("no such stream: `{name}`");
@@ -163,13 +173,12 @@ impl Streams {
             }
         };
         let (scope, channel) = parse(venue, own_name).ok_or_else(unknown)?;
-        let layout = Layout { format: Format::Default, units: UNITS_DEFAULT, grouping: None, edition: self.edition };
-        let mut room = Room::new(namespace, (venue, layout), kind(own_name), name);
-        (room.is_volatile, room.is_neutral) = (is_volatile, self.venue.is_none());
+        let mut room = Room { is_volatile, ..Room::new(namespace, kind(own_name), name) };
         if self.is_recoverable {
             room = room.recoverable();
         }
-        Ok(Want { scope, channel, form: Form::SocketIo(Rc::new(room)) })
+        let (payload, framing) = (Rc::new(self.payload(venue)), Framing::Room(Rc::new(room)));
+        Ok(Want { scope, channel, form: Form::Framed { payload, framing } })
     }
 }
 

@@ -191,7 +191,9 @@ fn socketio_item_59_and_61_namespaces_are_independent_and_leaving_ends_delivery(
     assert_eq!((wants.len(), effects.snapshots.len()), (3, 0));
     let heads = |wants: &[crate::fanout::Want]| -> Vec<String> {
         let head = |want: &crate::fanout::Want| match &want.form {
-            crate::fanout::Form::SocketIo(room) => format!("{}…{}", room.head, room.tail),
+            crate::fanout::Form::Framed { framing: crate::fanout::Framing::Room(room), .. } => {
+                format!("{}…{}", room.head, room.tail)
+            }
             other => panic!("{other:?}"),
         };
         let mut heads: Vec<String> = wants.iter().map(head).collect();
