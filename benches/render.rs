@@ -6,9 +6,9 @@
 //! of the built-in tape, those that begin with `derived` are made of them by the market engine, and `array` are the
 //! arrays of all symbols, of which the built-in tape has nine. Forms: `bare` and `wrapped` are Binance's JSON, without
 //! and with the wrapper of a combined stream, `sbe` its binary encoding; `default` and `simple` are Upbit's, with long
-//! and short keys, `neutral` is the one that all venues share, `merged` is `default` with prices merged to 10,000 where the market has that level. Upbit's order
-//! books are rendered with all 30 pairs of levels; `binance_depth_small` has 4 levels at most, `binance_depth_large` 50
-//! and more.
+//! and short keys, `neutral` is the one that all venues share, `merged` is `default` with prices merged to 10,000 where
+//! the market has that level. Upbit's order books are rendered with all 30 pairs of levels; `binance_depth_small` has 4
+//! levels at most, `binance_depth_large` 50 and more.
 //!
 //! Before a kind is timed, all its ticks are rendered twice, and the second time must not allocate. The form that the
 //! tape has must give the very bytes of the tape. Every pass checks how many bytes came out.

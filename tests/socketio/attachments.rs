@@ -5,7 +5,7 @@ use super::*;
 const HEADER: &str = r#"453-["message",{"_placeholder":true,"num":2},[{"_placeholder":true,"num":0}],{"a":{"_placeholder":true,"num":1}}]"#;
 
 fn server() -> Server {
-    Server::start(&["--writers", "2", "--socketio-conformance"])
+    conformance::calm()
 }
 
 fn joined(server: &Server) -> Poller {

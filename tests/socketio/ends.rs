@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn socketio_item_52_events_with_reserved_names_end_the_session() {
-    let server = Server::start(&["--writers", "1", "--socketio-conformance"]);
+    let server = conformance::calm_on("1");
     let names = ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
     for name in names {
         for packet in [format!(r#"42["{name}"]"#), format!(r#"427["{name}",1]"#)] {
