@@ -193,3 +193,23 @@ fn who_cannot_go_on_is_told_why() {
     assert_eq!(resume(&mut narrow, "1", 0), Err(Lost::TooMuch));
     assert_eq!(resume(&mut narrow, "50", 0), Ok(()));
 }
+
+#[test]
+fn an_id_that_is_that_of_several_events_is_no_place_to_go_on_from() {
+    let ticks = log(&[(true, 0, 0), (true, 0, 3), (true, 0, 3)]);
+    let mut core = fanout(1 << 20);
+    ticks.iter().for_each(|tick| core.on_tick(tick, &[]));
+    let mut twice = wants();
+    twice.push(Want { scope: Scope::Symbol(Name::new("S0").unwrap()), ..twice[1].clone() });
+    let id = |sequence, place: Option<u32>| Position { epoch: Some(0xab), sequence, place };
+    let mut resume = |wants: &[Want], position| {
+        let mut missed = Batch::default();
+        core.resume(wants, position, &Last(&ticks, true), &mut missed).map(|()| missed.marks.len())
+    };
+    // The update of the book is one event to some, and two to who has it under two names.
+    assert_eq!(resume(&wants(), id(3, Some(0))), Ok(1));
+    assert_eq!(resume(&twice, id(3, Some(0))), Err(Lost::Shared));
+    // Whoever has a trade, or all of a message, knows what comes next.
+    assert_eq!(resume(&twice, id(2, Some(0))), Ok(4));
+    assert_eq!(resume(&twice, id(3, None)), Ok(2));
+}
