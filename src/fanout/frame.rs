@@ -3,7 +3,8 @@
 use std::iter::Peekable;
 use std::rc::Rc;
 
-use crate::fanout::framing::{EventId, Framing};
+use crate::fanout::framing::Framing;
+use crate::fanout::position::EventId;
 use crate::market::symbol::{Symbol, Venue};
 use crate::market::tick::{Level, Tick};
 use crate::protocol::deflate::{self, Deflater};

@@ -9,9 +9,10 @@ use rustc_hash::FxHashMap;
 use thiserror::Error;
 
 use crate::fanout::backlog::{Batch, Mark};
-use crate::fanout::framing::{Dialect, EventId, Position};
+use crate::fanout::framing::Dialect;
 use crate::fanout::id::OutletId;
 use crate::fanout::outlet::Sink;
+use crate::fanout::position::{EventId, Position};
 use crate::fanout::routes::Want;
 use crate::fanout::writer::Fanout;
 use crate::market::channel::{Channel, Scope, Stream};

@@ -1,6 +1,6 @@
 //! Rooms: a stream as an event of Socket.IO, in one namespace.
 
-use crate::fanout::framing::EventId;
+use crate::fanout::position::EventId;
 use crate::protocol::socketio::packet::{head, is_reserved};
 
 /// What stands around a stream's payloads in one namespace; the same for all who are in the room.

@@ -3,7 +3,8 @@
 //! All is said in the address it asks for; afterwards it only listens. One that comes again says with the last event's id
 //! how far it had got, and goes on from there.
 
-use crate::fanout::framing::{Dialect, Framing, Position};
+use crate::fanout::framing::{Dialect, Framing};
+use crate::fanout::position::Position;
 use crate::fanout::{Lost, Want};
 use crate::market::symbol::Venue;
 use crate::protocol::events::{self, Head};

@@ -19,7 +19,8 @@ pub mod upbit;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::fanout::backlog::{Batch, Mark};
-use crate::fanout::framing::{Dialect, Position};
+use crate::fanout::framing::Dialect;
+use crate::fanout::position::Position;
 use crate::fanout::routes::Want;
 use crate::protocol::websocket::{Close, Message, Opcode, write_frame};
 use crate::venue::binance::api::ApiRequest;

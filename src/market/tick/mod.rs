@@ -15,10 +15,8 @@ use crate::market::decimal::Decimal;
 use crate::market::symbol::{Symbol, SymbolId};
 
 pub use book::{Best, BookTicker, Depth, Orderbook, PartialDepth};
-pub use statistics::{
-    Candle, DayChange, DayTicker, Direction, Kline, MarketState, MiniTicker, Record, Ticker, WindowTicker,
-};
-pub use trade::{AggTrade, AvgPrice, BlockTrade, ReferencePrice, Taker, Trade};
+pub use statistics::{Candle, DayTicker, Kline, MarketState, MiniTicker, Record, Ticker, WindowTicker};
+pub use trade::{AggTrade, AvgPrice, BlockTrade, DayChange, Direction, ReferencePrice, Taker, Trade};
 
 /// One update of one stream, or a word to the cores that travels in order with the updates.
 #[derive(Clone, Copy, Debug)]

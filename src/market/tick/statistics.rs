@@ -3,7 +3,7 @@
 use crate::market::decimal::Decimal;
 use crate::market::tick::Level;
 use crate::market::tick::book::Best;
-use crate::market::tick::trade::Taker;
+use crate::market::tick::trade::{DayChange, Taker};
 
 /// A candle.
 #[derive(Clone, Copy, Debug)]
@@ -142,26 +142,6 @@ pub struct Candle {
     pub volume: Decimal,
     /// Turnover in the quote currency.
     pub turnover: Decimal,
-}
-
-/// Which way the price went since yesterday's close.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Direction {
-    Rise,
-    Even,
-    Fall,
-}
-
-/// The price against the close of the previous UTC day.
-#[derive(Clone, Copy, Debug)]
-pub struct DayChange {
-    /// Close of the previous UTC day.
-    pub previous_close: Decimal,
-    /// Which way the price went.
-    pub direction: Direction,
-    /// By how much, never negative.
-    pub amount: Decimal,
 }
 
 /// A price and the day it was reached.

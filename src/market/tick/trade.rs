@@ -2,7 +2,6 @@
 
 use crate::market::decimal::Decimal;
 use crate::market::tick::book::Best;
-use crate::market::tick::statistics::DayChange;
 
 /// Who crossed the spread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +10,26 @@ pub enum Taker {
     Buyer,
     /// The seller; the buyer was the maker. Upbit's `ASK`, Binance's `"m":true`.
     Seller,
+}
+
+/// Which way the price went since yesterday's close.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Direction {
+    Rise,
+    Even,
+    Fall,
+}
+
+/// The price against the close of the previous UTC day.
+#[derive(Clone, Copy, Debug)]
+pub struct DayChange {
+    /// Close of the previous UTC day.
+    pub previous_close: Decimal,
+    /// Which way the price went.
+    pub direction: Direction,
+    /// By how much, never negative.
+    pub amount: Decimal,
 }
 
 /// One execution.
