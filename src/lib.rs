@@ -19,7 +19,7 @@
 //! - [`session`]: one client's subscriptions and manners, as a state machine.
 //! - [`config`]: flags and file, checked once.
 //! - [`server`]: threads, listeners, HTTP, sockets.
-//! - [`bench`]: many clients in one thread, to measure servers with.
+//! - [`bench`](mod@bench): many clients in one thread, to measure servers with.
 //! - [`cli`]: the commands.
 //!
 //! A module imports only from those above it in this list. What holds everywhere:
