@@ -1,6 +1,7 @@
 //! Who is measured: servers that are started here, each in a process of its own, and servers that run already.
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
 
@@ -30,6 +31,8 @@ pub enum Way {
     Ndjson,
     /// Lines over TCP.
     Lines,
+    /// Whichever way the server's own words name.
+    Printed,
 }
 
 impl Way {
@@ -58,7 +61,7 @@ impl Way {
     fn url(self, greeting: &str) -> Option<String> {
         let behind = |scheme: &str| {
             let at = greeting.find(scheme)? + scheme.len();
-            greeting[at..].split_whitespace().next()
+            greeting[at..].split_whitespace().next().filter(|_| greeting.ends_with('\n'))
         };
         let query = "timeUnit=MICROSECOND";
         Some(match self {
@@ -69,6 +72,7 @@ impl Way {
             Way::Events => format!("http://{}/sse?{query}&streams={{streams}}", behind(" ws://")?),
             Way::Ndjson => format!("http://{}/ndjson?{query}&streams={{streams}}", behind(" ws://")?),
             Way::Lines => format!("tcp://{}", behind("tcp://")?),
+            Way::Printed => greeting.split_whitespace().find(|word| word.contains("://"))?.to_owned(),
         })
     }
 }
@@ -96,6 +100,17 @@ pub enum Contestant {
         /// Flags of `serve` beside those that follow from these.
         flags: Vec<String>,
     },
+    /// A server of somebody else's, started and ended likewise. It finds the feed in the variable `TAPECAST_FEED`, is to
+    /// make such messages itself, and says where it listens by printing an address; behind it stands `pid` and a number where
+    /// the process to be looked at is another than the one that was started, and `subscribe` and what clients send.
+    Peer {
+        /// What it is called.
+        name: String,
+        /// A command of the shell.
+        command: String,
+        /// What it plays.
+        beat: Beat,
+    },
     /// A server that runs.
     Running {
         /// Its address.
@@ -110,13 +125,14 @@ impl Contestant {
     pub fn name(&self) -> String {
         match self {
             Contestant::Own { way, .. } => way.name().to_owned(),
+            Contestant::Peer { name, .. } => name.clone(),
             Contestant::Running { url, .. } => url.clone(),
         }
     }
 
     /// Events a second that its clients are offered, all together; absent where the feed is not ours.
     pub fn offered_per_second(&self, plan: &Plan) -> Option<f64> {
-        let Contestant::Own { beat, .. } = self else { return None };
+        let (Contestant::Own { beat, .. } | Contestant::Peer { beat, .. }) = self else { return None };
         let streams: usize = (0..plan.connections).map(|connection| plan.streams(connection).len()).sum();
         Some(streams as f64 * f64::from(beat.rate))
     }
@@ -129,7 +145,9 @@ impl Contestant {
         let running = self.start(plan)?;
         let wrong = |reason: String| BenchError::Start { name: self.name(), reason };
         let target = Target::parse(&running.url).map_err(|error| wrong(error.to_string()))?;
-        let load = Load::new(plan, &target)?;
+        let subscribe = running.subscribe.clone().or_else(|| plan.subscribe.clone());
+        let plan = Plan { subscribe, ..plan.clone() };
+        let load = Load::new(&plan, &target)?;
         load.run(running.pid, told).map_err(|reason| BenchError::NoConnection {
             name: self.name(),
             connections: plan.connections,
@@ -137,14 +155,29 @@ impl Contestant {
         })
     }
 
-    fn start(&self, plan: &Plan) -> Result<Running, BenchError> {
+    /// The same with another rate of each symbol; `None` for a server whose feed is not ours.
+    #[must_use]
+    pub fn at_rate(&self, rate: u32) -> Option<Contestant> {
+        let mut other = self.clone();
+        match &mut other {
+            Contestant::Own { beat, .. } | Contestant::Peer { beat, .. } => beat.rate = rate,
+            Contestant::Running { .. } => return None,
+        }
+        Some(other)
+    }
+
+    /// How it is started, and how its address is found in what it prints; `None` for one that runs.
+    fn command(&self, plan: &Plan) -> io::Result<Option<(Command, Way)>> {
         let (way, beat, flags) = match self {
-            Contestant::Running { url, pid } => return Ok(Running { url: url.clone(), pid: *pid, child: None }),
+            Contestant::Running { .. } => return Ok(None),
+            Contestant::Peer { command: line, beat, .. } => {
+                let mut command = Command::new("sh");
+                command.args(["-c", &format!("exec {line}")]).env("TAPECAST_FEED", beat.to_string());
+                return Ok(Some((command, Way::Printed)));
+            }
             Contestant::Own { way, beat, flags } => (*way, beat, flags),
         };
-        let wrong = |reason: String| BenchError::Start { name: self.name(), reason };
-        let program = std::env::current_exe()?;
-        let mut command = Command::new(program);
+        let mut command = Command::new(std::env::current_exe()?);
         if way == Way::Floor {
             command.args(["bench-floor", "--feed", &beat.to_string()]);
             command.args(["--connections", &plan.connections.to_string()]);
@@ -155,6 +188,15 @@ impl Contestant {
             }
             command.args(flags);
         }
+        Ok(Some((command, way)))
+    }
+
+    fn start(&self, plan: &Plan) -> Result<Running, BenchError> {
+        let wrong = |reason: String| BenchError::Start { name: self.name(), reason };
+        let Some((mut command, way)) = self.command(plan)? else {
+            let Contestant::Running { url, pid } = self else { return Err(wrong("it cannot be".into())) };
+            return Ok(Running { url: url.clone(), pid: *pid, subscribe: None, child: None });
+        };
         // The server has the first core to itself where there are two, the clients have the last one.
         let cores = core_affinity::get_core_ids().unwrap_or_default();
         let keep_to =
@@ -162,28 +204,29 @@ impl Contestant {
         if let [first, _] = cores[..] {
             keep_to(Some(&first));
         }
-        let spawned = command.stdout(Stdio::piped()).stdin(Stdio::null()).spawn();
+        let spawned = command.stdout(Stdio::piped()).stdin(Stdio::null()).process_group(0).spawn();
         keep_to(cores.last());
         let mut child = spawned.map_err(|error| wrong(error.to_string()))?;
         let mut lines = BufReader::new(child.stdout.take().ok_or_else(|| wrong("it has no output".into()))?).lines();
         let mut greeting = String::new();
-        for line in lines.by_ref().map_while(Result::ok) {
+        let url = lines.by_ref().map_while(Result::ok).find_map(|line| {
             greeting.push_str(&line);
             greeting.push('\n');
-            // With TLS there is a line more.
-            if greeting.contains(" ws://") && (!way.is_tls() || greeting.contains("wss://")) {
-                break;
-            }
-        }
-        let pid = Some(child.id());
-        let Some(url) = way.url(&greeting) else {
+            way.url(&greeting)
+        });
+        // A server that others start says which of them it is.
+        let words: Vec<&str> = greeting.split_whitespace().collect();
+        let pid = words.windows(2).find(|pair| pair[0] == "pid").and_then(|pair| pair[1].parse().ok());
+        let pid = Some(pid.unwrap_or(child.id()));
+        let subscribe = greeting.split_once(" subscribe ").and_then(|(_, rest)| rest.lines().next()).map(str::to_owned);
+        let Some(url) = url else {
             let _ = child.kill();
             let status = child.wait().map(|status| status.to_string()).unwrap_or_default();
             return Err(wrong(format!("it ended with {status} and did not say where it listens")));
         };
         // Somebody must read what else it prints.
         std::thread::spawn(move || lines.for_each(drop));
-        Ok(Running { url, pid, child: Some(child) })
+        Ok(Running { url, pid, subscribe, child: Some(child) })
     }
 }
 
@@ -191,13 +234,18 @@ impl Contestant {
 struct Running {
     url: String,
     pid: Option<u32>,
+    /// What its clients send to subscribe, if it says so itself.
+    subscribe: Option<String>,
     child: Option<Child>,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
-            let _ = child.kill();
+            // What it has started too: a publisher beside a broker.
+            if let Some(group) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
+                let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+            }
             let _ = child.wait();
         }
     }

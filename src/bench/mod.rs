@@ -22,6 +22,7 @@ mod plan;
 mod process;
 mod report;
 mod socket;
+mod sweep;
 mod target;
 mod wire;
 
@@ -31,6 +32,7 @@ pub use load::Stage;
 pub use outcome::{Outcome, Percentiles};
 pub use plan::{Members, Mix, Plan, PlanError};
 pub use report::{Report, Row};
+pub use sweep::highest;
 pub use target::{Target, TargetError};
 
 use std::io;

@@ -146,7 +146,7 @@ impl Row {
                 self.name
             );
         }
-        if self.rounds.iter().all(Outcome::is_whole) {
+        if !self.rounds.is_empty() && self.rounds.iter().all(Outcome::is_whole) {
             let events = sum(&|outcome| outcome.events);
             let _ = writeln!(text, "{}: {events} events, each once and in order on every connection", self.name);
         }

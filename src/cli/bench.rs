@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::bench::{Contestant, Floor, Members, Mix, Plan, Report, Row, Stage, Way};
+use crate::bench::{Contestant, Floor, Members, Mix, Plan, Report, Row, Stage, Way, highest};
 use crate::config::value::parse_duration;
 use crate::feed::metronome::{Beat, PREFIX};
 
@@ -24,6 +24,10 @@ pub struct Bench {
     /// lines. `floor` is a bare loop of `send`: no server does less.
     #[arg(long, value_name = "WAYS", value_delimiter = ',', default_value = "floor,ws")]
     via: Vec<Way>,
+    /// A server of somebody else's to be started beside them: a name, `=`, and a command that finds the feed in the
+    /// variable TAPECAST_FEED and prints its address. May be given several times.
+    #[arg(long, value_name = "NAME=COMMAND", value_parser = peer)]
+    peer: Vec<(String, String)>,
     /// What those servers play, as for `serve`.
     #[arg(long, value_name = "FEED", default_value = "bench:symbols=1,rate=100")]
     feed: Beat,
@@ -60,6 +64,9 @@ pub struct Bench {
     /// How long messages count.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_duration)]
     hold: Duration,
+    /// Look for the highest rate of the feed that each sustains: all of it delivered, whole, and 99 % within 100 ms.
+    #[arg(long, conflicts_with = "rounds")]
+    sweep: bool,
     /// How often everybody is measured; they take turns, and medians are told.
     #[arg(long, value_name = "N", default_value_t = 1)]
     rounds: usize,
@@ -134,6 +141,10 @@ impl Bench {
             Report { scenario: self.scenario(), machine: machine(), rows: contestants.iter().map(row).collect() };
         for round in 1..=self.rounds {
             for (contestant, row) in contestants.iter().zip(&mut report.rows) {
+                if self.sweep {
+                    self.sweep(&plan, contestant, row)?;
+                    continue;
+                }
                 let progress = Progress::new(&format!("{} {round}/{}", row.name, self.rounds));
                 let outcome = contestant.measure(&plan, &mut |stage| progress.tell(stage))?;
                 row.rounds.push(outcome);
@@ -146,6 +157,29 @@ impl Bench {
             println!("{}", serde_json::to_string_pretty(&report)?);
         } else {
             print!("{}", report.to_text());
+        }
+        Ok(())
+    }
+
+    /// Makes a row of the highest rate that a contestant sustains.
+    fn sweep(&self, plan: &Plan, contestant: &Contestant, row: &mut Row) -> anyhow::Result<()> {
+        let (name, progress) = (row.name.clone(), Progress::new(&row.name));
+        let mut last = 0;
+        let found = highest(contestant, plan, self.feed.rate, &mut |rate, stage| {
+            if rate != last {
+                last = rate;
+                progress.say(&format!("{name}: {rate} a second"));
+            }
+            progress.tell(stage);
+        })?;
+        match found {
+            Some((rate, outcome)) => {
+                row.name = format!("{name} at {rate}/s");
+                row.offered_per_second =
+                    contestant.at_rate(rate).and_then(|contestant| contestant.offered_per_second(plan));
+                row.rounds.push(outcome);
+            }
+            None => row.name = format!("{name}: less than {}/s", self.feed.rate),
         }
         Ok(())
     }
@@ -189,7 +223,11 @@ impl Bench {
             return self.urls.iter().map(running).collect();
         }
         let own = |way: &Way| Contestant::Own { way: *way, beat: self.feed, flags: self.serve.clone() };
-        self.via.iter().map(own).collect()
+        let peer = |(name, command): &(String, String)| {
+            let (name, command) = (name.clone(), command.clone());
+            Contestant::Peer { name, command, beat: self.feed }
+        };
+        self.via.iter().map(own).chain(self.peer.iter().map(peer)).collect()
     }
 
     fn scenario(&self) -> String {
@@ -200,6 +238,14 @@ impl Bench {
         };
         let rounds = if self.rounds == 1 { String::new() } else { format!(", medians of {} rounds", self.rounds) };
         format!("{} clients{what}, {} s{rounds}", self.connections, self.hold.as_secs_f64())
+    }
+}
+
+/// Reads `name=command`.
+fn peer(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, command)) if !name.is_empty() && !command.trim().is_empty() => Ok((name.into(), command.into())),
+        _ => Err(format!("`{text}`: give a name, `=`, and a command")),
     }
 }
 
@@ -226,6 +272,14 @@ impl Progress {
                 .with_prefix(name.to_owned())
         });
         Progress { bar, name: name.to_owned() }
+    }
+
+    /// Says what comes next.
+    fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.set_prefix(text.to_owned()),
+            None => eprintln!("{text}"),
+        }
     }
 
     fn tell(&self, stage: Stage) {
