@@ -10,7 +10,7 @@ const ORDER: [(&str, &[&str]); 13] = [
     ("protocol", &[]),
     ("venue", &["market"]),
     ("feed", &["market", "venue"]),
-    ("metrics", &["feed", "venue"]),
+    ("metrics", &["feed", "market", "venue"]),
     ("ingest", &["feed", "market", "metrics", "ring", "venue"]),
     ("fanout", &["market", "metrics", "protocol", "ring", "venue"]),
     ("session", &["fanout", "market", "protocol", "venue"]),

@@ -66,7 +66,6 @@ impl<S: Sink> Fanout<S> {
         let age_ms = self.now_ms.saturating_sub(outlet.progress_ms);
         let is_too_much = outlet.backlog.bytes() > self.limits.bytes_max && !outlet.is_paced;
         if is_too_much || age_ms > self.limits.age_ms_max {
-            counts.slow_consumers.add(1);
             tracing::info!(outlet = id.0, bytes = outlet.backlog.bytes(), age_ms, "slow consumer disconnected");
             self.give_up(id, Close::SLOW_CONSUMER);
         }
@@ -167,6 +166,11 @@ impl<S: Sink> Fanout<S> {
             }
         }
         self.must_hold(0);
+        let waiting = self.lagging.iter().map(|id| self.outlets[id.index()].backlog.bytes()).filter(|&bytes| bytes > 0);
+        let (sessions, bytes) = waiting.fold((0, 0), |(sessions, sum), bytes| (sessions + 1, sum + bytes as u64));
+        let counts = &self.metrics.cores[self.core];
+        counts.sessions_behind.set(sessions);
+        counts.backlog_bytes.set(bytes);
     }
 
     /// Whether everything due has been taken by the sockets of all sessions but those that have taken nothing for

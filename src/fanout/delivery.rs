@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::fanout::backlog::{Batch, Mark};
+use crate::fanout::ending::Ending;
 use crate::fanout::id::OutletId;
 use crate::fanout::outlet::{OutletState, Sent, Sink};
 use crate::fanout::routes::Want;
@@ -71,6 +72,8 @@ impl<S: Sink> Fanout<S> {
                 counts.bytes_written.add(batch.bytes.len() as u64);
             }
             Sent::Part(sent) => {
+                // Where something waits already, the socket was not asked.
+                counts.writes.add((sent > 0).into());
                 counts.bytes_written.add(sent as u64);
                 self.keep(id, batch, sent);
             }
@@ -87,10 +90,11 @@ impl<S: Sink> Fanout<S> {
     /// Sends a close frame behind everything the session is due, and nothing after it.
     pub fn close(&mut self, id: OutletId, close: Close) {
         self.leave(id);
-        let outlet = &mut self.outlets[id.index()];
-        if outlet.state != OutletState::Open {
+        if self.outlets[id.index()].state != OutletState::Open {
             return;
         }
+        self.note_ending(id, Ending::of(close));
+        let outlet = &mut self.outlets[id.index()];
         // From here on limits no longer apply: there is nothing left that they could do.
         outlet.state = OutletState::Closing { abort_at_ms: self.now_ms + CLOSE_GRACE_MS };
         let dialect = outlet.dialect;

@@ -1,6 +1,7 @@
 //! Membership: which sessions there are, and which cohort each belongs to.
 
 use crate::fanout::cohort::Cohort;
+use crate::fanout::ending::Ending;
 use crate::fanout::id::{CohortId, OutletId, WantId};
 use crate::fanout::outlet::{Outlet, OutletState, Sink};
 use crate::fanout::routes::Want;
@@ -9,11 +10,23 @@ use crate::fanout::writer::Fanout;
 impl<S: Sink> Fanout<S> {
     /// Adds a session's way out.
     pub fn open(&mut self, sink: S) -> OutletId {
-        OutletId(self.outlets.insert(Outlet::new(sink, self.now_ms)) as u32)
+        let id = OutletId(self.outlets.insert(Outlet::new(sink, self.now_ms)) as u32);
+        self.metrics.cores[self.core].sessions.set(self.outlets.len() as u64);
+        id
     }
 
-    /// Forgets a session. What it was not sent is counted as dropped.
+    /// Takes note of why a session ends. The first reason counts: what follows, follows from it.
+    pub fn note_ending(&mut self, id: OutletId, ending: Ending) {
+        let outlet = &mut self.outlets[id.index()];
+        if outlet.ending.is_none() {
+            outlet.ending = Some(ending);
+            ending.count(&self.metrics.cores[self.core]).add(1);
+        }
+    }
+
+    /// Forgets a session. What it was not sent is counted as dropped; if nobody else has ended it, its client has.
     pub fn remove(&mut self, id: OutletId) -> Outlet<S> {
+        self.note_ending(id, Ending::ClientLeft);
         self.leave(id);
         self.stop_waiting(id);
         let mut outlet = self.outlets.remove(id.index());
@@ -23,7 +36,9 @@ impl<S: Sink> Fanout<S> {
         }
         let dropped = outlet.backlog.frames();
         outlet.dropped += dropped;
-        self.metrics.cores[self.core].frames_dropped.add(dropped);
+        let counts = &self.metrics.cores[self.core];
+        counts.frames_dropped.add(dropped);
+        counts.sessions.set(self.outlets.len() as u64);
         outlet
     }
 
@@ -74,6 +89,7 @@ impl<S: Sink> Fanout<S> {
             let cohort = self.cohorts.remove(cohort_id.index());
             self.cohort_ids.remove(&cohort.wants);
             self.routes.remove(cohort_id, &cohort.wants, &self.symbols);
+            self.metrics.cores[self.core].cohorts.set(self.cohorts.len() as u64);
         }
     }
 

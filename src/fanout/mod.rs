@@ -19,6 +19,7 @@ pub mod backlog;
 mod behind;
 pub mod cohort;
 pub mod delivery;
+pub mod ending;
 pub mod frame;
 pub mod framing;
 pub mod id;
@@ -31,6 +32,7 @@ pub mod routes;
 pub mod writer;
 
 pub use backlog::BacklogLimits;
+pub use ending::Ending;
 pub use frame::Form;
 pub use framing::{Dialect, Framing};
 pub use id::OutletId;

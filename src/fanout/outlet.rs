@@ -4,6 +4,7 @@ use std::io::{self, IoSlice};
 use std::rc::Rc;
 
 use crate::fanout::backlog::{Backlog, Batch};
+use crate::fanout::ending::Ending;
 use crate::fanout::framing::Dialect;
 use crate::fanout::id::CohortId;
 
@@ -54,6 +55,8 @@ pub struct Outlet<S> {
     pub dialect: Dialect,
     /// Whether it is sent anything.
     pub state: OutletState,
+    /// Why it ends, as soon as that is known.
+    pub ending: Option<Ending>,
     /// Whether nothing is read from it while much waits for it, so that what it does not take is what it sent itself.
     pub is_paced: bool,
     /// The cohort it belongs to and its place there; `None` without subscriptions.
@@ -91,6 +94,7 @@ impl<S: Sink> Outlet<S> {
             backlog: Backlog::default(),
             dialect: Dialect::WebSocket,
             state: OutletState::Open,
+            ending: None,
             is_paced: false,
             cohort: None,
             progress_ms: now_ms,

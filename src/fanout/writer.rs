@@ -289,6 +289,7 @@ impl<S: Sink> Fanout<S> {
         counts.writes.add(writes);
         counts.bytes_written.add(written as u64);
         counts.frames_delivered.add(delivered);
+        counts.batch_frames.add(frames);
         if self.behind.is_empty() && batch.bytes.capacity() <= BATCH_BYTES_KEPT {
             batch.bytes.clear();
             batch.marks.clear();

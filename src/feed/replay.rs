@@ -61,12 +61,12 @@ impl Replay {
         Replay { speed, at, tape_ns }
     }
 
-    /// How long after `now` the tape's instant `tape_ns` is due; zero if it is now or was before.
+    /// When the tape's instant `tape_ns` is due; at once where it is before the tie, and at speed max.
     #[inline]
-    pub fn due_in(&self, tape_ns: i64, now: Instant) -> Duration {
-        let Speed::Times(times) = self.speed else { return Duration::ZERO };
+    pub fn due_at(&self, tape_ns: i64) -> Instant {
+        let Speed::Times(times) = self.speed else { return self.at };
         let ahead_ns = (tape_ns - self.tape_ns).max(0) as f64 / times;
-        (self.at + Duration::from_nanos(ahead_ns as u64)).saturating_duration_since(now)
+        self.at + Duration::from_nanos(ahead_ns as u64)
     }
 }
 
@@ -90,9 +90,8 @@ mod tests {
     fn messages_are_due_at_their_distance_divided_by_the_speed() {
         let now = Instant::now();
         let replay = Replay::new(Speed::Times(10.0), now, 1_000);
-        assert_eq!(replay.due_in(1_000 + 5_000_000_000, now), Duration::from_millis(500));
-        assert_eq!(replay.due_in(500, now), Duration::ZERO);
-        assert_eq!(replay.due_in(1_000 + 1_000_000_000, now + Duration::from_secs(1)), Duration::ZERO);
-        assert_eq!(Replay::new(Speed::Max, now, 0).due_in(i64::MAX, now), Duration::ZERO);
+        assert_eq!(replay.due_at(1_000 + 5_000_000_000), now + Duration::from_millis(500));
+        assert_eq!(replay.due_at(500), now);
+        assert_eq!(Replay::new(Speed::Max, now, 0).due_at(i64::MAX), now);
     }
 }

@@ -209,9 +209,12 @@ impl Ingest {
             self.answer();
             return if self.control.is_stopped() { Err(Stopped) } else { Ok(()) };
         }
+        let due = replay.due_at(tape_ns);
         loop {
-            let wait = replay.due_in(tape_ns, Instant::now());
+            let now = Instant::now();
+            let wait = due.saturating_duration_since(now);
             if wait.is_zero() {
+                self.metrics.ingest.feed_lag_ns.set((now - due).as_nanos() as u64);
                 return if self.control.is_stopped() { Err(Stopped) } else { Ok(()) };
             }
             self.catch_up();
@@ -248,7 +251,7 @@ impl Ingest {
 
     fn on_message(&mut self, venue: Venue, message: &mut [u8], ts_recv: i64) -> Result<(), Stopped> {
         self.sequence += 1;
-        self.metrics.ingest.messages_read.add(1);
+        self.metrics.venues[venue.index()].messages_read.add(1);
         match self.decoder.decode(venue, message, ts_recv, &mut self.symbols) {
             Ok(Message::Tick) => {
                 let (tick, levels) = (self.decoder.tick, std::mem::take(&mut self.decoder.levels));
@@ -266,7 +269,7 @@ impl Ingest {
                 Ok(())
             }
             Err(reason) => {
-                self.on_rejected(reason);
+                self.on_rejected(venue, reason);
                 Ok(())
             }
         }
@@ -320,8 +323,8 @@ impl Ingest {
         published
     }
 
-    fn on_rejected(&mut self, reason: Rejected) {
-        let count = &self.metrics.messages_rejected[reason.index()];
+    fn on_rejected(&mut self, venue: Venue, reason: Rejected) {
+        let count = &self.metrics.venues[venue.index()].messages_rejected[reason.index()];
         count.add(1);
         if count.read() == 1 {
             tracing::warn!("{}: {reason}; messages like it are skipped and counted", self.feed.place());
@@ -366,7 +369,8 @@ impl Ingest {
         if waits.read() == 1 && self.plan.speed != Speed::Max {
             tracing::warn!("the ring is full: the feed waits for the slowest core; latency grows until it keeps up");
         }
-        let mut naps = 0;
+        let before_ns = self.metrics.ingest.ring_wait_ns.read();
+        let (begun, mut naps) = (Instant::now(), 0);
         while !self.publisher.has_room(levels) {
             self.wake();
             self.answer();
@@ -375,7 +379,12 @@ impl Ingest {
             }
             // The readers need the processor more than this thread does.
             naps += 1;
-            if naps < 16 { thread::yield_now() } else { thread::sleep(Duration::from_micros(100)) }
+            if naps < 16 {
+                thread::yield_now()
+            } else {
+                thread::sleep(Duration::from_micros(100))
+            }
+            self.metrics.ingest.ring_wait_ns.set(before_ns + begun.elapsed().as_nanos() as u64);
         }
         Ok(())
     }

@@ -2,146 +2,36 @@
 //!
 //! Every limit has a counter here, and every counter one writer: the ingest thread its own set, each core its own, and
 //! so the thread that looks after the certificate. They are plain relaxed atomics on cache lines of their own, so
-//! counting costs what an addition costs.
+//! counting costs what an addition costs. What is told of them, as JSON or to Prometheus, is made from one table when
+//! somebody asks.
 
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+mod count;
+mod exposition;
+mod process;
+mod table;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crossbeam_utils::CachePadded;
+use serde_json::{Map, Value, json};
 
 use crate::feed::tape::Damage;
+use crate::market::symbol::Venue;
+use crate::metrics::table::{COUNTER, GAUGE};
 use crate::venue::Rejected;
 
-/// A number that its one writer raises, lowers or sets, and anybody reads.
+pub use count::{Count, Reading, STEPS, Spread};
+pub use exposition::CONTENT_TYPE;
+pub use table::{CertificateCounts, CoreCounts, Entry, FAMILIES, IngestCounts, Kind, Shape, Unit};
+
+/// What the ingest thread counts of one venue's feed.
 #[derive(Debug, Default)]
-pub struct Count(AtomicU64);
-
-impl Count {
-    /// Adds `more`.
-    #[inline]
-    pub fn add(&self, more: u64) {
-        // One writer: a load and a store do, without a locked instruction.
-        self.0.store(self.0.load(Ordering::Relaxed) + more, Ordering::Relaxed);
-    }
-
-    /// Makes it `value`.
-    #[inline]
-    pub fn set(&self, value: u64) {
-        self.0.store(value, Ordering::Relaxed);
-    }
-
-    /// What it is now.
-    pub fn read(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-macro_rules! counts {
-    ($(#[$about:meta])* $name:ident { $($(#[doc = $sentence:literal])+ $field:ident,)+ }) => {
-        $(#[$about])*
-        #[derive(Debug, Default)]
-        pub struct $name { $($(#[doc = $sentence])+ pub $field: Count,)+ }
-
-        impl $name {
-            /// Name, sentence and value of each.
-            pub fn list(&self) -> Vec<(&'static str, &'static str, u64)> {
-                vec![$((stringify!($field), concat!($($sentence),+), self.$field.read()),)+]
-            }
-        }
-    };
-}
-
-counts! {
-    /// What the ingest thread counts.
-    IngestCounts {
-        /// Raw messages read from the feed.
-        messages_read,
-        /// Ticks put into the ring.
-        ticks_published,
-        /// Times the ring was full, so that the feed had to wait for the slowest core.
-        ring_waits,
-        /// Order book snapshots read.
-        snapshots_read,
-        /// Depth events that do not continue the one before them.
-        depth_gaps,
-        /// Order books that became whole: snapshot and changes met.
-        books_synced,
-        /// Ticks that the tape does not carry and somebody wants.
-        ticks_derived,
-        /// Trades left out of a candle because it had closed when they came.
-        late_trades,
-        /// Times the tape began again.
-        passes,
-    }
-}
-
-counts! {
-    /// What one core counts.
-    CoreCounts {
-        /// Ticks read from the ring.
-        ticks_read,
-        /// Frames rendered; each is shared by all sessions of this core that want it.
-        frames_rendered,
-        /// Frames due to sessions: delivered + conflated + dropped, and what is still in backlogs.
-        frames_routed,
-        /// Frames of which the kernel took the last byte; over TLS, up to a record of 16 KiB before it did.
-        frames_delivered,
-        /// Frames left out because a newer one of their stream followed, for sessions that were behind.
-        frames_conflated,
-        /// Frames that sessions did not get because they were disconnected.
-        frames_dropped,
-        /// Write calls to sockets.
-        writes,
-        /// Bytes that sockets took.
-        bytes_written,
-        /// Batches of ticks: each is flushed once to every cohort it touches.
-        batches,
-        /// Sessions open now.
-        sessions,
-        /// Sessions that have subscribed to something, since the start.
-        sessions_subscribed,
-        /// Cohorts now: groups of sessions that get identical bytes.
-        cohorts,
-        /// Sessions disconnected because their backlog passed its limit in bytes or age.
-        slow_consumers,
-        /// Sessions ended because their client sent more messages than it may.
-        rate_limited,
-        /// Times this core waited for its sessions instead of reading on, at speed max.
-        gate_holds,
-        /// Connections accepted.
-        connections,
-        /// Requests answered by HTTP without an upgrade.
-        http_requests,
-        /// Messages said in rooms.
-        room_messages,
-        /// Events in rooms refused, by a limit or because something was wrong with them.
-        room_refusals,
-        /// TLS handshakes completed, resumed ones included.
-        tls_handshakes,
-        /// TLS handshakes that took up an earlier session.
-        tls_resumed,
-        /// Connections to the TLS address given up because the handshake took too long.
-        tls_timeouts,
-        /// Connections to the TLS address that spoke HTTP without TLS, and were told so.
-        tls_plain_http,
-        /// TLS handshakes refused because the client wanted protocols other than HTTP/1.1 (ALPN).
-        tls_no_protocol,
-        /// TLS handshakes refused because client and server have no version or cipher in common.
-        tls_incompatible,
-        /// TLS handshakes that the client ended because it does not trust the certificate.
-        tls_distrusted,
-        /// TLS handshakes that failed for another reason; the client went away, most likely.
-        tls_failed,
-    }
-}
-
-counts! {
-    /// What the thread counts that looks after the certificate.
-    CertificateCounts {
-        /// Times a new certificate was taken into use.
-        reloads,
-        /// Times a new certificate could not be used and the old one was kept.
-        reloads_failed,
-    }
+pub struct VenueCounts {
+    /// Raw messages read.
+    pub messages_read: Count,
+    /// Those without a tick, by [`Rejected`].
+    pub messages_rejected: [Count; Rejected::LABELS.len()],
 }
 
 /// All counts of a server.
@@ -149,16 +39,47 @@ counts! {
 pub struct Metrics {
     /// Of the ingest thread.
     pub ingest: CachePadded<IngestCounts>,
+    /// Of the ingest thread, by venue.
+    pub venues: [VenueCounts; Venue::ALL.len()],
     /// Lines skipped, by [`Damage`].
     pub lines_damaged: [Count; Damage::COUNT],
-    /// Messages without a tick, by [`Rejected`].
-    pub messages_rejected: [Count; Rejected::LABELS.len()],
     /// The newest receive time published, nanoseconds since the epoch; 0 before the first.
     pub ts_recv: AtomicI64,
     /// Of the TLS certificate; zeros without TLS.
     pub certificate: CertificateCounts,
     /// Of each core.
     pub cores: Vec<CachePadded<CoreCounts>>,
+    /// When they began to count, nanoseconds since the epoch.
+    started_ns: u64,
+}
+
+/// Numbers that have a label in common.
+pub(in crate::metrics) struct Group {
+    /// What they are called in JSON.
+    name: &'static str,
+    /// What tells them from others of the same kind.
+    label: Option<(&'static str, String)>,
+    entries: Vec<Entry>,
+}
+
+impl VenueCounts {
+    fn list(&self) -> Vec<Entry> {
+        let reading = Reading::from(&self.messages_read);
+        let sentence = "Raw messages read from the feed.";
+        let read = Entry { field: "messages_read", sentence, shape: COUNTER, reading };
+        let rejected = labelled("messages_rejected", &Rejected::LABELS, &self.messages_rejected);
+        std::iter::once(read).chain(rejected).collect()
+    }
+}
+
+fn labelled(family: &'static str, labels: &'static [&'static str], counts: &[Count]) -> Vec<Entry> {
+    let entry = |(&label, count): (&&'static str, &Count)| Entry {
+        field: label,
+        sentence: family,
+        shape: Shape::one_of(family, "reason", label),
+        reading: Reading::from(count),
+    };
+    labels.iter().zip(counts).map(entry).collect()
 }
 
 impl Metrics {
@@ -166,29 +87,105 @@ impl Metrics {
     pub fn new(cores: usize) -> Metrics {
         Metrics {
             ingest: CachePadded::default(),
+            venues: Default::default(),
             lines_damaged: Default::default(),
-            messages_rejected: Default::default(),
             ts_recv: AtomicI64::new(0),
             certificate: CertificateCounts::default(),
             cores: (0..cores).map(|_| CachePadded::default()).collect(),
+            started_ns: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos() as u64),
         }
     }
 
-    /// Everything as a JSON object: `ingest`, `lines_damaged`, `messages_rejected`, `certificate` and the list `cores`.
-    pub fn to_json(&self) -> serde_json::Value {
-        let object = |list: Vec<(&str, &str, u64)>| -> serde_json::Map<String, serde_json::Value> {
-            list.into_iter().map(|(name, _, value)| (name.to_owned(), value.into())).collect()
+    /// Everything that is told of it, whoever asks.
+    pub(in crate::metrics) fn groups(&self) -> Vec<Group> {
+        let group = |name, entries| Group { name, label: None, entries };
+        let venue = |venue: Venue| Group {
+            name: "venues",
+            label: Some(("venue", venue.grammar().name.to_owned())),
+            entries: self.venues[venue.index()].list(),
         };
-        let labelled = |labels: &[&str], counts: &[Count]| {
-            let pairs = labels.iter().zip(counts).map(|(label, count)| ((*label).to_owned(), count.read().into()));
-            serde_json::Value::Object(pairs.collect())
+        let core = |(index, counts): (usize, &CachePadded<CoreCounts>)| {
+            let mut entries = counts.list();
+            entries.push(self.ring_lag(counts));
+            Group { name: "cores", label: Some(("core", index.to_string())), entries }
         };
-        serde_json::json!({
-            "ingest": object(self.ingest.list()),
-            "lines_damaged": labelled(&Damage::LABELS, &self.lines_damaged),
-            "messages_rejected": labelled(&Rejected::LABELS, &self.messages_rejected),
-            "certificate": object(self.certificate.list()),
-            "cores": self.cores.iter().map(|core| object(core.list())).collect::<Vec<_>>(),
-        })
+        let mut groups = vec![group("ingest", self.ingest.list())];
+        groups.extend(Venue::ALL.into_iter().map(venue));
+        groups.push(group("lines_damaged", labelled("lines_damaged", &Damage::LABELS, &self.lines_damaged)));
+        groups.push(group("certificate", self.certificate.list()));
+        groups.extend(self.cores.iter().enumerate().map(core));
+        groups.push(group("clock", self.clock()));
+        groups.push(group("process", process::list()));
+        groups
+    }
+
+    /// How far a core is behind the feed.
+    fn ring_lag(&self, core: &CoreCounts) -> Entry {
+        // In this order: what is published later only makes it look further behind than it is.
+        let read = core.ticks_read.read();
+        let lag = self.ingest.ticks_published.read().saturating_sub(read);
+        Entry {
+            field: "ring_lag",
+            sentence: "Ticks in the ring that this core has not read yet.",
+            shape: Shape { name: Some("ring_lag_ticks"), ..GAUGE },
+            reading: Reading::Number(lag),
+        }
+    }
+
+    /// When it started, and how far the feed is; the latter is left out before its first message.
+    fn clock(&self) -> Vec<Entry> {
+        let started = Entry {
+            field: "started_ns",
+            sentence: "When the server started, since the epoch.",
+            shape: GAUGE.nanoseconds("process_start_time"),
+            reading: Reading::Number(self.started_ns),
+        };
+        let ts_recv = u64::try_from(self.ts_recv.load(Ordering::Relaxed)).ok().filter(|&ts_recv| ts_recv > 0);
+        let feed = ts_recv.map(|ts_recv| Entry {
+            field: "ts_recv_ns",
+            sentence: "The newest receive time published, on the feed's clock, since the epoch.",
+            shape: GAUGE.nanoseconds("feed_timestamp"),
+            reading: Reading::Number(ts_recv),
+        });
+        std::iter::once(started).chain(feed).collect()
+    }
+
+    /// Everything as a JSON object: `ingest`, `venues` by name, `lines_damaged`, `messages_rejected` of all venues,
+    /// `certificate`, the list `cores`, `clock` and `process`. A histogram is a list of steps, each with the largest
+    /// size it holds, `null` for the last, and how many came.
+    pub fn to_json(&self) -> Value {
+        let mut all = Map::new();
+        for group in self.groups() {
+            let object: Map<String, Value> =
+                group.entries.iter().map(|entry| (entry.field.to_owned(), entry.reading.to_json())).collect();
+            match (group.name, group.label) {
+                (name, None) => drop(all.insert(name.to_owned(), object.into())),
+                // Numbers from 0 on are places in a list.
+                ("cores", _) => match all.entry("cores").or_insert_with(|| json!([])) {
+                    Value::Array(cores) => cores.push(object.into()),
+                    _ => unreachable!("it was made as a list"),
+                },
+                (name, Some((_, value))) => all.entry(name).or_insert_with(|| json!({}))[value] = object.into(),
+            }
+        }
+        let sum = |counts: &dyn Fn(&VenueCounts) -> u64| self.venues.iter().map(counts).sum::<u64>();
+        all["ingest"]["messages_read"] = sum(&|venue| venue.messages_read.read()).into();
+        let rejected = |(index, &label): (usize, &&str)| {
+            (label.to_owned(), sum(&|venue| venue.messages_rejected[index].read()).into())
+        };
+        let rejected: Map<String, Value> = Rejected::LABELS.iter().enumerate().map(rejected).collect();
+        all.insert("messages_rejected".to_owned(), rejected.into());
+        all.into()
+    }
+}
+
+impl Reading {
+    fn to_json(self) -> Value {
+        match self {
+            Reading::Number(number) => number.into(),
+            Reading::Spread { steps, .. } => {
+                steps.iter().enumerate().map(|(step, count)| json!([Spread::bound(step), count])).collect()
+            }
+        }
     }
 }

@@ -61,7 +61,10 @@ pub(crate) async fn accept(core: Rc<Core>, listener: std::net::TcpListener, door
     }
     loop {
         match listener.accept().await {
-            Ok((stream, _)) if core.fanout.borrow().sessions() >= core.shared.config.connections_max => drop(stream),
+            Ok((stream, _)) if core.fanout.borrow().sessions() >= core.shared.config.connections_max => {
+                counts.connections_refused.add(1);
+                drop(stream);
+            }
             Ok((stream, peer)) => {
                 counts.connections.add(1);
                 // Market data in small frames: waiting to fill a packet would only delay it.

@@ -18,7 +18,6 @@ use crate::market::tick::{Level, Tick};
 use crate::protocol::deflate::Inflater;
 use crate::protocol::engineio::id::Sid;
 use crate::protocol::events::write_id;
-use crate::protocol::websocket::Close;
 use crate::ring::Reader;
 use crate::server::client::{Client, Socket};
 use crate::server::socketio::session::EngineSession;
@@ -126,9 +125,8 @@ impl Core {
         }
         unknown.into_iter().for_each(|want| fanout.wait(client.id, false, want));
         // A client that is being closed may still be sending.
-        let is_open = fanout.outlet(client.id).state == OutletState::Open;
-        if is_open && effects.end == Some(End::Close(Close::TOO_MANY_REQUESTS)) {
-            self.shared.metrics.cores[self.index].rate_limited.add(1);
+        if let (Some(end), OutletState::Open) = (effects.end, fanout.outlet(client.id).state) {
+            fanout.note_ending(client.id, effects.ending.unwrap_or(end.ending()));
         }
         match effects.end {
             None => {}

@@ -15,6 +15,7 @@ use serde_json::json;
 use tokio::task::spawn_local;
 
 use crate::market::symbol::Venue;
+use crate::metrics::CONTENT_TYPE as CONTENT_TYPE_OF_METRICS;
 use crate::protocol::deflate;
 use crate::server::client::Socket;
 use crate::server::core::Core;
@@ -33,6 +34,9 @@ use crate::venue::binance::address::Address;
 use crate::venue::upbit;
 
 const PAGE: &str = include_str!("page.html");
+
+/// Where Prometheus asks.
+const METRICS: &str = "/metrics";
 
 /// Where a certificate of the server's own making is had.
 pub(crate) const CERTIFICATE: &str = "/certificate.pem";
@@ -103,13 +107,14 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
     }
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     match path {
-        "/" | "/status" | CERTIFICATE if !is_read => {
+        "/" | "/status" | METRICS | CERTIFICATE if !is_read => {
             let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "only GET is answered here\n");
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
             response
         }
         "/" => text(StatusCode::OK, "text/html; charset=utf-8", PAGE),
         "/status" => text(StatusCode::OK, "application/json", status(core).to_string()),
+        METRICS => text(StatusCode::OK, CONTENT_TYPE_OF_METRICS, core.shared.metrics.to_openmetrics()),
         CERTIFICATE if let Some(certificate) = core.shared.tls.as_ref().and_then(|tls| tls.self_signed()) => {
             text(StatusCode::OK, "application/x-pem-file", certificate.to_owned())
         }
@@ -117,7 +122,7 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
             StatusCode::NOT_FOUND,
             "text/plain; charset=utf-8",
             format!(
-                "nothing is served at {path}\n\nWebSocket: /ws/<streams>  /stream?streams=<a>/<b>  /websocket/v1\nHTTP:      /  /status  /sse?streams=<a>/<b>  /ndjson?streams=<a>/<b>\n"
+                "nothing is served at {path}\n\nWebSocket: /ws/<streams>  /stream?streams=<a>/<b>  /websocket/v1\nHTTP:      /  /status  /metrics  /sse?streams=<a>/<b>  /ndjson?streams=<a>/<b>\n"
             ),
         ),
     }

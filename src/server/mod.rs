@@ -193,6 +193,7 @@ impl Server {
         let (tls_address, tls_listeners) = config.tls.as_ref().map(|tls| bind(tls.listen)).transpose()?.unzip();
         let (lines_address, lines) = bind_lines(&config)?;
         let metrics = Arc::new(Metrics::new(config.writers));
+        metrics.ingest.ring_capacity.set(config.ring.slots as u64);
         let (control, questions) = Control::new();
         let control = Arc::new(control);
         let (desks, attended): (Vec<_>, Vec<_>) = (0..config.writers).map(|_| desk()).unzip();

@@ -12,6 +12,7 @@ use crate::config::HIGH_WATER_BYTES;
 use crate::fanout::delivery::CLOSE_GRACE_MS;
 use crate::fanout::outlet::OutletState;
 use crate::fanout::{Dialect, Sink};
+use crate::metrics::{CoreCounts, Count};
 use crate::protocol::lines::{self, Mode};
 use crate::protocol::websocket::{self, Close};
 use crate::server::client::{Client, Socket};
@@ -51,6 +52,7 @@ pub(crate) async fn run_session(core: Rc<Core>, connection: Connection) {
 
 /// Gives a session its place, and begins it.
 pub(crate) fn admit(core: &Rc<Core>, socket: Socket, session: Session, peer: IpAddr, deflates: bool) -> Rc<Client> {
+    opened(&core.shared.metrics.cores[core.index], &session).add(1);
     let id = core.fanout.borrow_mut().open(socket);
     core.fanout.borrow_mut().set_dialect(id, session.dialect());
     if let Session::Echo(_) = session {
@@ -73,6 +75,21 @@ pub(crate) fn admit(core: &Rc<Core>, socket: Socket, session: Session, peer: IpA
     client.session.borrow_mut().begin(core.now_ms(), &mut effects);
     core.apply(&client, effects);
     client
+}
+
+/// Where a session's beginning is counted.
+fn opened<'a>(counts: &'a CoreCounts, session: &Session) -> &'a Count {
+    match session {
+        Session::Binance(_) => &counts.opened_binance,
+        Session::Api(_) => &counts.opened_binance_api,
+        Session::Upbit(_) => &counts.opened_upbit,
+        Session::SocketIo(_) => &counts.opened_socketio,
+        Session::Events(session) if session.dialect() == Dialect::Events => &counts.opened_sse,
+        Session::Events(_) => &counts.opened_ndjson,
+        Session::Lines(_) => &counts.opened_lines,
+        Session::Rooms(_) => &counts.opened_rooms,
+        Session::Echo(_) => &counts.opened_echo,
+    }
 }
 
 /// Takes a session out of its place.

@@ -96,8 +96,7 @@ async fn write(core: &Rc<Core>, bell: &Bell) {
                     core.reader.borrow().as_ref().inspect(|reader| reader.awake());
                 }
             }
-            Turn::Read(ticks) => {
-                counts.ticks_read.add(ticks as u64);
+            Turn::Read(_) => {
                 yield_now().await;
             }
         }
@@ -133,6 +132,7 @@ fn turn(core: &Rc<Core>) -> Turn {
         fanout.on_tick(tick, levels);
         if fanout.batch_bytes() < HIGH_WATER_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
+    core.shared.metrics.cores[core.index].ticks_read.add(ticks as u64);
     fanout.flush();
     let is_ended = fanout.is_ended();
     drop((fanout, reader));
@@ -178,7 +178,6 @@ async fn look_after(core: Rc<Core>) {
         let mut fanout = core.fanout.borrow_mut();
         fanout.set_now(now_ms);
         fanout.look_after();
-        core.shared.metrics.cores[core.index].sessions.set(fanout.sessions() as u64);
         drop(fanout);
         core.drain_blocked();
     }

@@ -19,6 +19,7 @@ pub mod upbit;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::fanout::backlog::{Batch, Mark};
+use crate::fanout::ending::Ending;
 use crate::fanout::framing::Dialect;
 use crate::fanout::position::Position;
 use crate::fanout::routes::Want;
@@ -96,6 +97,8 @@ pub struct Effects {
     pub rooms: rooms::Rooming,
     /// How the connection ends, if it does.
     pub end: Option<End>,
+    /// Why, where the client is not told.
+    pub ending: Option<Ending>,
 }
 
 /// A client that comes again.
@@ -114,6 +117,16 @@ pub enum End {
     Close(Close),
     /// At once and without a word, as some venues do.
     Abort,
+}
+
+impl End {
+    /// Why, as far as the client is told. Nobody is cut off without a word but who has been silent for long.
+    pub fn ending(self) -> Ending {
+        match self {
+            End::Close(close) => Ending::of(close),
+            End::Abort => Ending::Idle,
+        }
+    }
 }
 
 impl Effects {

@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use crate::fanout::ending::Ending;
 use crate::fanout::frame::Form;
 use crate::fanout::routes::Want;
 use crate::market::channel::{Channel, Scope};
@@ -84,6 +85,7 @@ impl UpbitSession {
             return self.on_up(now_ms, effects);
         }
         if !self.quotas.iter_mut().all(|quota| quota.take(now_ms)) {
+            effects.ending = Some(Ending::RateLimit);
             return refuse(&Refusal::too_many_requests(), effects);
         }
         let types = self.venue.grammar().socket.as_ref().map_or(upbit::channel as Types, |socket| socket.channel);
@@ -198,6 +200,8 @@ impl UpbitSession {
 }
 
 fn refuse(refusal: &Refusal, effects: &mut Effects) {
+    // All that the close frame says is that all is said.
+    effects.ending.get_or_insert(Ending::InvalidRequest);
     effects.send(Opcode::Binary, refusal.answer().as_bytes());
     effects.close(Close::NORMAL);
 }

@@ -8,6 +8,7 @@ use hyper::body::Incoming as Body;
 use hyper::header::CONTENT_TYPE;
 use hyper::{Request, StatusCode};
 
+use crate::fanout::Ending;
 use crate::protocol::engineio::open::{Refusal, Transport};
 use crate::protocol::engineio::packet::{Packet, split};
 use crate::server::core::Core;
@@ -27,7 +28,7 @@ struct Watched<'a> {
 impl Drop for Watched<'_> {
     fn drop(&mut self) {
         if !self.is_over && self.session.transport.get() == Transport::Polling {
-            end(self.core, self.session);
+            end(self.core, self.session, Ending::ClientLeft);
         }
     }
 }
@@ -35,7 +36,7 @@ impl Drop for Watched<'_> {
 /// Answers a GET as soon as there is something to answer it with.
 pub(crate) async fn get(core: &Rc<Core>, session: &EngineSession, mailbox: &Mailbox) -> Result<Answer, Refusal> {
     if mailbox.exchange.borrow_mut().hold().is_err() {
-        end(core, session);
+        end(core, session, Ending::ProtocolError);
         return Ok(empty(StatusCode::BAD_REQUEST));
     }
     let mut watched = Watched { core, session, is_over: false };
@@ -74,7 +75,7 @@ pub(crate) async fn post(
 ) -> Result<Answer, Refusal> {
     let kind = request.headers().get(CONTENT_TYPE).map_or(&b""[..], |kind| kind.as_bytes());
     if kind.starts_with(b"application/octet-stream") || mailbox.exchange.borrow_mut().begin_post().is_err() {
-        end(core, session);
+        end(core, session, Ending::ProtocolError);
         return Ok(empty(StatusCode::BAD_REQUEST));
     }
     let bytes_max = core.shared.config.socketio.limits.engine.payload_bytes_max;
@@ -89,7 +90,7 @@ pub(crate) async fn post(
         }
         // Most likely nobody is left to be answered.
         Err(_) => {
-            end(core, session);
+            end(core, session, Ending::ClientLeft);
             return Ok(empty(StatusCode::BAD_REQUEST));
         }
     };
@@ -98,7 +99,7 @@ pub(crate) async fn post(
         Err(_) => false,
     };
     if !is_taken {
-        end(core, session);
+        end(core, session, Ending::ProtocolError);
         return Ok(empty(StatusCode::BAD_REQUEST));
     }
     Ok(answer(StatusCode::OK, "text/html", "ok"))
@@ -111,7 +112,7 @@ fn take(core: &Rc<Core>, session: &EngineSession, mailbox: &Mailbox, packet: &st
     }
     if Packet::parse(packet) == Some(Packet::Close) {
         mailbox.exchange.borrow_mut().leave();
-        end(core, session);
+        end(core, session, Ending::ClientLeft);
         return true;
     }
     let mut effects = Effects::default();
@@ -122,8 +123,10 @@ fn take(core: &Rc<Core>, session: &EngineSession, mailbox: &Mailbox, packet: &st
 }
 
 /// Ends a session at once.
-fn end(core: &Rc<Core>, session: &EngineSession) {
+fn end(core: &Rc<Core>, session: &EngineSession, ending: Ending) {
     if !session.client.is_gone.get() {
-        core.fanout.borrow_mut().abort(session.client.id);
+        let mut fanout = core.fanout.borrow_mut();
+        fanout.note_ending(session.client.id, ending);
+        fanout.abort(session.client.id);
     }
 }
