@@ -3,6 +3,7 @@
 //!
 //! The scripts and the versions of what they mod browser;
 mod exchanges;
+mod metrics;
 mod plain;
 mod program;
 mod readme;
