@@ -1,9 +1,10 @@
-//! Not a bench: an allocator that counts, so that a bench can check what it says about memory.
+//! Not a bench: an allocator that counts, so that benches and tests can check what they say about memory.
 
 #![allow(unsafe_code, reason = "an allocator is unsafe by its trait")]
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
 use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use mimalloc::MiMalloc;
@@ -11,13 +12,16 @@ use mimalloc::MiMalloc;
 /// The allocator of the command `tapecast`, with counters.
 pub struct Counting;
 
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+thread_local! {
+    // Neither begun nor ended by anything that allocates.
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
 static BYTES_TAKEN: AtomicU64 = AtomicU64::new(0);
 static BYTES_GIVEN: AtomicU64 = AtomicU64::new(0);
 
-/// How often memory was asked for since the start, growing in place included.
+/// How often this thread has asked for memory, growing in place included.
 pub fn allocations() -> u64 {
-    ALLOCATIONS.load(Ordering::Relaxed)
+    ALLOCATIONS.get()
 }
 
 /// Bytes that are allocated now, as they were asked for; what the allocator rounds up to is more.
@@ -26,7 +30,7 @@ pub fn bytes() -> u64 {
 }
 
 fn count(taken: usize, given: usize) {
-    ALLOCATIONS.fetch_add(u64::from(taken > 0), Ordering::Relaxed);
+    ALLOCATIONS.set(ALLOCATIONS.get() + u64::from(taken > 0));
     BYTES_TAKEN.fetch_add(taken as u64, Ordering::Relaxed);
     BYTES_GIVEN.fetch_add(given as u64, Ordering::Relaxed);
 }
