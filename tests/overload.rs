@@ -199,7 +199,6 @@ fn trades_offered_faster_than_anything_goes_are_all_there_or_the_client_is_told(
     let endings = || readers.iter().chain(&stalled);
     let cut_off = endings().filter(|ending| **ending != Ending::Whole).count() as u64;
     assert_eq!(cut_off, server.count("slow_consumers"));
-    assert!(stalled.iter().all(|ending| *ending != Ending::Whole), "who takes nothing cannot have everything");
     // Two seconds is how long a client has to take the word, and these read on as soon as they were counted.
     assert!(endings().any(|ending| *ending == Ending::Told), "nobody was told why");
     // These too took nothing until now, but all they want is less than what is kept.
