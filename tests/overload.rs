@@ -76,7 +76,7 @@ fn check_memory(server: &Server, before: u64, stalled: u64) {
 }
 
 const SYMBOLS: usize = 50;
-const UPDATES: i64 = 2_000;
+const UPDATES: i64 = 4_000;
 
 /// Reads tickers until the last update of each symbol has come; how many came. Numbers rise.
 fn read_tickers(mut client: Client, pace: Pace) -> usize {
