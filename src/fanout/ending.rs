@@ -63,7 +63,7 @@ impl Ending {
             Ending::Lifetime => &counts.lifetimes_over,
             Ending::Idle => &counts.idle_timeouts,
             Ending::InvalidRequest => &counts.requests_invalid,
-            Ending::ProtocolError => &counts.protocol_errors,
+            Ending::ProtocolError => &counts.protocol_violations,
             Ending::TooLarge => &counts.messages_too_large,
             Ending::RoomRefused => &counts.rooms_refused,
             Ending::Shutdown => &counts.shutdowns,

@@ -204,8 +204,8 @@ counts! {
         idle_timeouts: Count = disconnects("idle"),
         /// Sessions ended because their client asked for something against the rules of its venue.
         requests_invalid: Count = disconnects("invalid_request"),
-        /// Sessions ended because of what their client sent is against the protocol.
-        protocol_errors: Count = disconnects("protocol_error"),
+        /// Sessions ended because what their client sent is against the protocol.
+        protocol_violations: Count = disconnects("protocol_error"),
         /// Sessions ended because their client sent a message larger than allowed.
         messages_too_large: Count = disconnects("message_too_large"),
         /// Sessions ended because their room had no place for them.
