@@ -37,7 +37,7 @@ struct Counters(Arc<Metrics>);
 impl Metrics {
     /// All counters in the text format of OpenMetrics, names with the prefix `tapecast_`.
     ///
-    /// Cost: some 10 µs and 10 KiB a core.
+    /// Cost: 9 KiB of text and 3 KiB more for each core, made on the thread that asks.
     pub fn to_openmetrics(self: &Arc<Self>) -> String {
         let mut registry = Registry::with_prefix("tapecast");
         registry.register_collector(Box::new(Counters(Arc::clone(self))));
