@@ -4,5 +4,6 @@ pub mod deflate;
 pub mod engineio;
 pub mod events;
 pub mod lines;
+pub mod msgpack;
 pub mod socketio;
 pub mod websocket;
