@@ -71,7 +71,7 @@ impl Form {
 
     /// Whether a newer frame makes an older one worthless that was not sent yet, whatever is in them.
     pub fn is_volatile(&self) -> bool {
-        matches!(self, Form::Framed { framing: Framing::Room(room), .. } if room.is_volatile)
+        matches!(self, Form::Framed { framing, .. } if framing.is_volatile())
     }
 
     /// Whether it is the same for all venues, numbers and symbols as their feed spells them.
@@ -118,8 +118,8 @@ pub struct Frame {
     /// There from the first frame on that is to be compressed.
     deflater: Option<Deflater>,
     deflate_level: deflate::Level,
-    /// Where frames are compressed to.
-    deflated: Vec<u8>,
+    /// Where frames are compressed to, or written anew.
+    spare: Vec<u8>,
     /// Decimal places by symbol, for the binary encoding.
     places: Vec<Places>,
     /// Levels in the spelling of another venue than their feed's.
@@ -188,7 +188,7 @@ impl Frame {
             return true;
         }
         if let Some(framing) = framing {
-            framing.close(self.id, false, &mut self.buffer);
+            framing.close(self.id, false, &mut self.buffer, &mut self.spare);
         }
         self.end(framing, opcode);
         true
@@ -197,19 +197,17 @@ impl Frame {
     /// Empties the buffer, but for room for a WebSocket's header where there is one.
     #[inline]
     fn begin(&mut self, framing: Option<&Framing>) {
-        let header_bytes = if framing.is_none_or(Framing::is_websocket) { HEADER_BYTES_MAX } else { 0 };
+        let header_bytes = if framing.is_none_or(|framing| framing.opcode().is_some()) { HEADER_BYTES_MAX } else { 0 };
         self.buffer.clear();
         self.buffer.resize(header_bytes, 0);
         self.start = header_bytes;
     }
 
-    /// Writes that header. What has something around it is text.
+    /// Writes that header. Of which type the frame is says what stands around its payload, if anything does.
     #[inline]
     fn end(&mut self, framing: Option<&Framing>, opcode: Opcode) {
-        match framing {
-            None => self.start = frame_in_place(opcode, &mut self.buffer),
-            Some(framing) if framing.is_websocket() => self.start = frame_in_place(Opcode::Text, &mut self.buffer),
-            Some(_) => {}
+        if let Some(opcode) = framing.map_or(Some(opcode), Framing::opcode) {
+            self.start = frame_in_place(opcode, &mut self.buffer);
         }
     }
 
@@ -304,7 +302,7 @@ impl Frame {
         }
         if let Some(framing) = framing {
             // Who has the last of several has them all.
-            framing.close(self.id, ticks.peek().is_none(), &mut self.buffer);
+            framing.close(self.id, ticks.peek().is_none(), &mut self.buffer, &mut self.spare);
         }
         self.end(framing, Opcode::Text);
         true
@@ -326,14 +324,14 @@ impl Frame {
         if payload.len() < DEFLATE_BYTES_MIN {
             return false;
         }
-        self.deflated.clear();
-        self.deflated.resize(HEADER_BYTES_MAX, 0);
+        self.spare.clear();
+        self.spare.resize(HEADER_BYTES_MAX, 0);
         let deflater = self.deflater.get_or_insert_with(|| Deflater::new(self.deflate_level));
-        deflater.deflate(payload, &mut self.deflated);
-        if self.deflated.len() >= self.buffer.len() {
+        deflater.deflate(payload, &mut self.spare);
+        if self.spare.len() >= self.buffer.len() {
             return false;
         }
-        std::mem::swap(&mut self.buffer, &mut self.deflated);
+        std::mem::swap(&mut self.buffer, &mut self.spare);
         self.start = deflated_frame_in_place(opcode, &mut self.buffer);
         true
     }

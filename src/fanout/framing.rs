@@ -2,10 +2,11 @@
 
 use std::rc::Rc;
 
+use crate::fanout::packed::PackedRoom;
 use crate::fanout::position::EventId;
 use crate::fanout::room::Room;
 use crate::protocol::lines::Mode;
-use crate::protocol::websocket::Close;
+use crate::protocol::websocket::{Close, HEADER_BYTES_MAX, Opcode};
 use crate::protocol::{events, lines};
 
 /// What stands around a stream's payloads.
@@ -13,6 +14,8 @@ use crate::protocol::{events, lines};
 pub enum Framing {
     /// An event of Socket.IO, in a text frame.
     Room(Rc<Room>),
+    /// The same in MessagePack, in a binary frame, its payload too.
+    Packed(Rc<PackedRoom>),
     /// A server-sent event of this kind, with an id.
     Event(Rc<str>),
     /// A line.
@@ -22,10 +25,23 @@ pub enum Framing {
 }
 
 impl Framing {
-    /// Whether it goes into a WebSocket frame.
+    /// The type of the WebSocket frame that it goes into; `None` where it goes into none.
     #[inline]
-    pub(super) fn is_websocket(&self) -> bool {
-        matches!(self, Framing::Room(_))
+    pub(super) fn opcode(&self) -> Option<Opcode> {
+        match self {
+            Framing::Room(_) => Some(Opcode::Text),
+            Framing::Packed(_) => Some(Opcode::Binary),
+            Framing::Event(_) | Framing::Line | Framing::Prefixed => None,
+        }
+    }
+
+    /// Whether a newer frame makes an older one worthless that was not sent yet, whatever is in them.
+    pub(super) fn is_volatile(&self) -> bool {
+        match self {
+            Framing::Room(room) => room.is_volatile,
+            Framing::Packed(room) => room.is_volatile,
+            Framing::Event(_) | Framing::Line | Framing::Prefixed => false,
+        }
     }
 
     /// Appends what stands before a payload.
@@ -41,17 +57,24 @@ impl Framing {
                     out.extend_from_slice(part.as_bytes());
                 }
             }
-            Framing::Line => {}
+            // Its head is written with all the rest.
+            Framing::Packed(_) | Framing::Line => {}
             Framing::Prefixed => out.extend_from_slice(&[0; 4]),
         }
     }
 
     /// Appends what stands behind a payload, the last in `out`. A room tells the id here; an event only if it is to be
-    /// told now, as it was not before.
+    /// told now, as it was not before. What is written anew as a whole is written to `spare`, and they are swapped.
     #[inline]
-    pub(super) fn close(&self, id: EventId, is_to_be_told: bool, out: &mut Vec<u8>) {
+    pub(super) fn close(&self, id: EventId, is_to_be_told: bool, out: &mut Vec<u8>, spare: &mut Vec<u8>) {
         match self {
             Framing::Room(room) => room.write_tail(id, out),
+            Framing::Packed(room) => {
+                spare.clear();
+                spare.resize(HEADER_BYTES_MAX, 0);
+                room.write(&out[HEADER_BYTES_MAX..], id, spare);
+                std::mem::swap(out, spare);
+            }
             Framing::Event(_) => {
                 out.push(b'\n');
                 if is_to_be_told {
@@ -129,7 +152,7 @@ mod tests {
             let mut out = Vec::new();
             framing.open(early, &mut out);
             out.extend_from_slice(b"{}");
-            framing.close(EventId { epoch: 0xab, sequence: 7, place: 1 }, late, &mut out);
+            framing.close(EventId { epoch: 0xab, sequence: 7, place: 1 }, late, &mut out, &mut Vec::new());
             String::from_utf8(out).unwrap()
         };
         let event = || Framing::Event("trade".into());

@@ -1,7 +1,8 @@
 //! Rooms: a stream as an event of Socket.IO, in one namespace.
 
 use crate::fanout::position::EventId;
-use crate::protocol::socketio::packet::{head, is_reserved};
+use crate::protocol::socketio::outgoing::{Sent, head};
+use crate::protocol::socketio::packet::is_reserved;
 
 /// What stands around a stream's payloads in one namespace; the same for all who are in the room.
 ///
@@ -30,7 +31,7 @@ impl Room {
         assert!(!is_reserved(event), "`{event}` is reserved");
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         Room {
-            head: format!("{}[{},", head('2', 0, namespace, None), quoted(event)).into(),
+            head: format!("{}[{},", head(Sent::Event, 0, namespace, None), quoted(event)).into(),
             tail: format!(",{}]", quoted(stream)).into(),
             is_volatile: false,
             has_offset: false,

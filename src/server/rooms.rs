@@ -14,6 +14,7 @@ use tokio::task::yield_now;
 
 use crate::fanout::OutletId;
 use crate::fanout::backlog::{Batch, Mark};
+use crate::protocol::socketio::Parser;
 use crate::server::core::Core;
 use crate::server::http::{text, too_many_attempts, upgrade};
 use crate::session::Session;
@@ -77,7 +78,7 @@ pub(crate) async fn listen(core: Rc<Core>, mut heard: Heard) {
             core.fanout.borrow_mut().set_now(core.now_ms());
             pass_on(&core, &said, &mut listeners);
             core.drain_blocked();
-            writes += listeners.events.len() + listeners.plain.len();
+            writes += listeners.events.len() + listeners.packed.len() + listeners.plain.len();
             if writes >= TURN_WRITES {
                 writes = 0;
                 yield_now().await;
@@ -105,7 +106,8 @@ fn pass_on(core: &Core, said: &Said, listeners: &mut Listeners) {
         }
         fanout.send_to_all(outlets, batch);
     };
-    send(&listeners.events, &|out| said.write_event(is_recoverable, out));
+    send(&listeners.events, &|out| said.write_event(Parser::Default, is_recoverable, out));
+    send(&listeners.packed, &|out| said.write_event(Parser::MessagePack, is_recoverable, out));
     send(&listeners.plain, &|out| said.write_plain(out));
     if let Some(rooms) = &core.shared.rooms {
         rooms.heard(core.index, said);

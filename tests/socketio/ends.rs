@@ -60,21 +60,28 @@ fn socketio_item_62_no_end_of_the_servers_making_is_a_41() {
 }
 
 #[test]
-fn socketio_item_66_a_client_with_the_msgpack_parser_is_told_so_and_not_left_waiting() {
+fn socketio_item_66_a_client_with_a_parser_that_is_not_known_is_told_so_and_not_left_waiting() {
     let server = Server::start(&["--writers", "2"]);
-    // {type: 0, data: undefined, nsp: "/"} as `socket.io-msgpack-parser` writes it.
-    let connect = b"\x83\xa4type\x00\xa4data\xd4\x00\x00\xa3nsp\xa1/";
-    let mut client = Client::open(&server, WEBSOCKET);
-    assert!(text(&mut client).starts_with("0{"));
-    client.send(2, connect);
-    assert_eq!(client.next().unwrap().close(), (1003, "Only the default parser is served"));
-    let poller = Poller::open(&server);
-    let held = poller.begin_get();
-    assert_eq!(poller.post(b"bg6R0eXBlAKRkYXRh1AAAo25zcKEv").said(), (400, ""));
-    // Either it was held by then, and is told of the end, or it came later.
-    let reply = held.reply();
-    assert!(matches!(reply.said(), (200, "1") | (400, r#"{"code":1,"message":"Session ID unknown"}"#)), "{reply:?}");
-    assert!(poller.is_gone());
+    // No MessagePack, half a packet, and what is none though it is MessagePack.
+    for (bytes, base64) in
+        [(&b"\xc1"[..], "bwQ=="), (b"\x83\xa4type\x00", "bg6R0eXBlAA=="), (b"\x93\x01\x02\x03", "bkwECAw==")]
+    {
+        let mut client = Client::open(&server, WEBSOCKET);
+        assert!(text(&mut client).starts_with("0{"));
+        client.send(2, bytes);
+        let close = client.next().unwrap();
+        assert_eq!(close.close(), (1003, "Only the default and the msgpack parser are served"));
+        let poller = Poller::open(&server);
+        let held = poller.begin_get();
+        assert_eq!(poller.post(base64.as_bytes()).said(), (400, ""));
+        // Either it was held by then, and is told of the end, or it came later.
+        let reply = held.reply();
+        assert!(
+            matches!(reply.said(), (200, "1") | (400, r#"{"code":1,"message":"Session ID unknown"}"#)),
+            "{reply:?}"
+        );
+        assert!(poller.is_gone());
+    }
     // Others may send bytes where they belong.
     let mut other = join(&server, "/binance");
     other.say(r#"451-/binance,1["subscriptions",{"_placeholder":true,"num":0}]"#);

@@ -9,6 +9,7 @@ mod conformance;
 mod cors;
 mod ends;
 mod heartbeat;
+mod msgpack;
 mod neutral;
 mod polling;
 mod rate;

@@ -1,26 +1,29 @@
 //! Packets and their attachments, which come as messages of their own directly behind them.
 
+use crate::protocol::socketio::Parser;
 use crate::protocol::socketio::packet::{Packet, Violation};
 
 /// Puts packets together. It belongs to the session: a packet may come over one transport, its attachments over another.
 #[derive(Debug, Default)]
 pub struct Assembler {
+    /// What the client writes with; `None` before its first packet.
+    parser: Option<Parser>,
     /// A packet that lacks attachments, and how many it must have.
     begun: Option<(Packet, usize)>,
 }
 
 impl Assembler {
-    /// Whether no packet lacks an attachment.
-    pub fn is_idle(&self) -> bool {
-        self.begun.is_none()
+    /// How the client writes its packets, and expects the server's; `None` before its first.
+    pub fn parser(&self) -> Option<Parser> {
+        self.parser
     }
 
     /// A message of text; the packet in it, unless it has to wait for attachments.
     ///
     /// # Errors
-    /// [`Violation`], if it is no packet, or if attachments are still missing.
+    /// [`Violation`], if it is no packet, or if attachments are still missing, or if the client writes in bytes.
     pub fn on_text(&mut self, text: &str) -> Result<Option<Packet>, Violation> {
-        if self.begun.is_some() {
+        if self.begun.is_some() || *self.parser.get_or_insert_default() != Parser::Default {
             return Err(Violation::Order);
         }
         match Packet::parse(text)? {
@@ -32,11 +35,17 @@ impl Assembler {
         }
     }
 
-    /// A message of bytes; the packet of which it is the last attachment.
+    /// A message of bytes; the packet of which it is the last attachment, or which it is by itself.
     ///
     /// # Errors
-    /// [`Violation::Order`], if no attachment is missing.
+    /// [`Violation::Order`], if the client writes in text and no attachment is missing; any other, if it is to be a
+    /// packet by itself and is none. If it would have been the first, the client's parser remains unknown.
     pub fn on_binary(&mut self, bytes: &[u8]) -> Result<Option<Packet>, Violation> {
+        if self.parser != Some(Parser::Default) {
+            let packet = Packet::unpack(bytes)?;
+            self.parser = Some(Parser::MessagePack);
+            return Ok(Some(packet));
+        }
         let (mut packet, count) = self.begun.take().ok_or(Violation::Order)?;
         packet.attachments.push(bytes.to_vec());
         if packet.attachments.len() == count {
@@ -66,8 +75,24 @@ mod tests {
     #[test]
     fn socketio_item_57_nothing_comes_between_and_no_bytes_come_alone() {
         let mut assembler = Assembler::default();
+        assembler.on_text("0").unwrap();
         assert_eq!(assembler.on_binary(&[1]), Err(Violation::Order));
         assembler.on_text(HEADER).unwrap();
         assert_eq!(assembler.on_text("2[\"a\"]"), Err(Violation::Order));
+    }
+
+    #[test]
+    fn socketio_item_66_the_first_packet_says_how_all_are_written() {
+        let connect = b"\x82\xa4type\x00\xa3nsp\xa1/";
+        let mut assembler = Assembler::default();
+        assert!(assembler.on_binary(b"\x0a\x01").is_err());
+        assert_eq!(assembler.parser(), None);
+        assert!(assembler.on_binary(connect).unwrap().is_some());
+        assert_eq!(assembler.parser(), Some(Parser::MessagePack));
+        assert_eq!(assembler.on_text("0"), Err(Violation::Order));
+        let mut assembler = Assembler::default();
+        assembler.on_text("0").unwrap();
+        assert_eq!(assembler.parser(), Some(Parser::Default));
+        assert_eq!(assembler.on_binary(connect), Err(Violation::Order));
     }
 }

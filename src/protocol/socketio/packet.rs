@@ -1,6 +1,6 @@
-//! Packets: `<type>[<attachments>-][<namespace>,][<id>][<JSON>]`.
+//! Packets of clients: `<type>[<attachments>-][<namespace>,][<id>][<JSON>]`.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use thiserror::Error;
 
 /// The most attachments of one packet; what clients of today take at the most, too.
@@ -130,7 +130,7 @@ impl Packet {
 }
 
 /// Whether the payload has the shape that packets of its kind have.
-fn check(kind: Kind, data: Option<&Value>) -> Result<(), Violation> {
+pub(super) fn check(kind: Kind, data: Option<&Value>) -> Result<(), Violation> {
     match (kind, data) {
         (Kind::Connect, None | Some(Value::Object(_))) | (Kind::Disconnect, None) => Ok(()),
         (Kind::Ack, Some(Value::Array(_))) => Ok(()),
@@ -149,7 +149,7 @@ pub fn is_reserved(name: &str) -> bool {
 }
 
 /// Whether all placeholders stand for one of so many attachments.
-fn refers_within(value: &Value, attachments: usize) -> bool {
+pub(super) fn refers_within(value: &Value, attachments: usize) -> bool {
     match value {
         Value::Array(values) => values.iter().all(|value| refers_within(value, attachments)),
         Value::Object(members) if members.get("_placeholder") == Some(&Value::Bool(true)) => {
@@ -160,65 +160,11 @@ fn refers_within(value: &Value, attachments: usize) -> bool {
     }
 }
 
-/// What stands before the payload of a packet from the server, the message type of Engine.IO included. `/` is left out.
-pub fn head(kind: char, attachments: usize, namespace: &str, id: Option<u64>) -> String {
-    let mut head = format!("4{kind}");
-    if attachments > 0 {
-        head.push_str(&format!("{attachments}-"));
-    }
-    if namespace != "/" {
-        head.push_str(namespace);
-        head.push(',');
-    }
-    if let Some(id) = id {
-        head.push_str(&id.to_string());
-    }
-    head
-}
-
-/// The client has joined, under an id of its own for each namespace; `pid` is the secret by which it may go on there
-/// when it comes back, where that is offered.
-pub fn connected(namespace: &str, socket_id: &str, pid: Option<&str>) -> String {
-    let head = head('0', 0, namespace, None);
-    match pid {
-        Some(pid) => format!(r#"{head}{{"sid":"{socket_id}","pid":"{pid}"}}"#),
-        None => format!(r#"{head}{{"sid":"{socket_id}"}}"#),
-    }
-}
-
-/// The client may not join: what people are told, and perhaps what its program may look at.
-pub fn refused(namespace: &str, message: &str, data: Option<&Value>) -> String {
-    let (head, message) = (head('4', 0, namespace, None), Value::from(message));
-    match data {
-        Some(data) => format!(r#"{head}{{"message":{message},"data":{data}}}"#),
-        None => format!(r#"{head}{{"message":{message}}}"#),
-    }
-}
-
-/// The answer to an event.
-pub fn ack(namespace: &str, id: u64, arguments: &Value) -> String {
-    format!("{}{arguments}", head('3', 0, namespace, Some(id)))
-}
-
-/// An event.
-///
-/// # Panics
-/// If its name is reserved: no client would take it for an event.
-pub fn event(namespace: &str, name: &str, argument: &Value) -> String {
-    assert!(!is_reserved(name), "`{name}` is reserved");
-    format!("{}{}", head('2', 0, namespace, None), json!([name, argument]))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    #[should_panic(expected = "`connect_error` is reserved")]
-    fn socketio_item_52_no_event_goes_out_with_a_reserved_name() {
-        event("/", "connect_error", &json!(1));
-    }
+    use serde_json::json;
 
     fn parsed(text: &str) -> Packet {
         Packet::parse(text).unwrap_or_else(|violation| panic!("{text}: {violation}")).0
@@ -268,8 +214,6 @@ mod tests {
         let packet = parsed(r#"2/binance,12["subscribe",["btcusdt@ticker"]]"#);
         assert_eq!((packet.id, &*packet.namespace), (Some(12), "/binance"));
         assert_eq!(packet.event(), Some(("subscribe", &[json!(["btcusdt@ticker"])][..])));
-        assert_eq!(ack("/binance", 12, &json!([{"ok": true}])), r#"43/binance,12[{"ok":true}]"#);
-        assert_eq!(ack("/", 0, &json!([])), "430[]");
     }
 
     #[test]
@@ -282,14 +226,6 @@ mod tests {
         assert_eq!(Packet::parse(&inside.replace(":0", ":1")), Err(Violation::Attachments));
         assert_eq!(Packet::parse(&inside.replace(":0", ":-1")), Err(Violation::Attachments));
         assert!(Packet::parse(r#"2["a",{"_placeholder":true,"num":7}]"#).is_ok());
-    }
-
-    #[test]
-    fn socketio_item_47_refusals_are_spelled_as_the_reference_does() {
-        assert_eq!(refused("/random", "Invalid namespace", None), r#"44/random,{"message":"Invalid namespace"}"#);
-        let expected = r#"44{"message":"a \"b\"","data":{"code":7}}"#;
-        assert_eq!(refused("/", "a \"b\"", Some(&json!({ "code": 7 }))), expected);
-        assert_eq!(connected("/", "abc", None), r#"40{"sid":"abc"}"#);
     }
 
     #[test]

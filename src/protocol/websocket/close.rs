@@ -20,8 +20,9 @@ impl Close {
     pub const GOING_AWAY: Close = Close { code: 1001, reason: "Server shutdown" };
     /// The server stops. For Upbit's clients, which take 1000 and 1001 for the regular end and do not come back.
     pub const SERVICE_RESTART: Close = Close { code: 1012, reason: "Server shutdown" };
-    /// Packets of Socket.IO in another encoding than its own, MessagePack for one.
-    pub const UNSERVED_PARSER: Close = Close { code: 1003, reason: "Only the default parser is served" };
+    /// Packets of Socket.IO in an encoding that is neither its own nor MessagePack.
+    pub const UNSERVED_PARSER: Close =
+        Close { code: 1003, reason: "Only the default and the msgpack parser are served" };
     /// Something in the client's frames is against the protocol.
     pub const PROTOCOL_ERROR: Close = Close { code: 1002, reason: "Protocol error" };
     /// A text that is not UTF-8.

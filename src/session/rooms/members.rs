@@ -3,13 +3,14 @@
 use rustc_hash::FxHashMap;
 
 use crate::fanout::OutletId;
+use crate::protocol::socketio::Parser;
 use crate::session::rooms::{Place, Said};
 
 /// In whose words a member is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// In events of Socket.IO.
-    Events,
+    /// In events of Socket.IO, as this parser reads them.
+    Events(Parser),
     /// As plain WebSockets are told.
     Plain {
         /// Whether also who comes and goes.
@@ -33,6 +34,8 @@ pub struct Seat {
 pub struct Listeners {
     /// In events of Socket.IO.
     pub events: Vec<OutletId>,
+    /// In the same in MessagePack.
+    pub packed: Vec<OutletId>,
     /// As plain WebSockets are told.
     pub plain: Vec<OutletId>,
 }
@@ -83,13 +86,15 @@ impl Members {
     /// Makes `listeners` those who hear this.
     pub fn hear(&self, said: &Said, listeners: &mut Listeners) {
         listeners.events.clear();
+        listeners.packed.clear();
         listeners.plain.clear();
         for (outlet, seat) in self.places.get(&said.place).into_iter().flat_map(FxHashMap::values) {
             if seat.since >= said.serial || said.excluded == Some(seat.number) {
                 continue;
             }
             match seat.audience {
-                Audience::Events => listeners.events.push(*outlet),
+                Audience::Events(Parser::Default) => listeners.events.push(*outlet),
+                Audience::Events(Parser::MessagePack) => listeners.packed.push(*outlet),
                 Audience::Plain { presence: false } if said.content.is_presence() => {}
                 Audience::Plain { .. } => listeners.plain.push(*outlet),
             }

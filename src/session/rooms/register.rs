@@ -101,11 +101,11 @@ impl Rooms {
     }
 
     /// Somebody hears from now on what is said to all of a namespace.
-    pub fn enter(&self, speaker: &Speaker, space: Space) -> (Place, Seat) {
+    pub fn enter(&self, speaker: &Speaker, space: Space, audience: Audience) -> (Place, Seat) {
         let place = Place::everywhere(space);
         let mut table = self.lock();
         table.add(&place, speaker.core, self.posts.len());
-        let seat = Seat { number: speaker.number, since: table.next_serial(), audience: Audience::Events };
+        let seat = Seat { number: speaker.number, since: table.next_serial(), audience };
         (place, seat)
     }
 

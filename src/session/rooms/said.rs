@@ -10,7 +10,8 @@
 
 use serde_json::Value;
 
-use crate::protocol::socketio::packet::head;
+use crate::protocol::socketio::outgoing::Sent;
+use crate::protocol::socketio::{Outgoing, Parser};
 use crate::protocol::websocket::{Opcode, write_frame};
 use crate::session::rooms::Place;
 
@@ -95,9 +96,9 @@ impl Content {
 }
 
 impl Said {
-    /// Appends the frames of its event in Socket.IO, attachments directly behind it. Where clients may go on from the
+    /// Appends the frames of its event in Socket.IO as a parser reads them, attachments directly behind it. Where clients may go on from the
     /// last text of an event when they come back, `is_recoverable`, no event ends with a text that is none of those.
-    pub fn write_event(&self, is_recoverable: bool, out: &mut Vec<u8>) {
+    pub fn write_event(&self, parser: Parser, is_recoverable: bool, out: &mut Vec<u8>) {
         let room = || Value::from(self.place.name());
         let (name, arguments) = match &self.content {
             Content::Joined { id, members } => ("joined", format!(",{}", presence("", &room(), id, *members))),
@@ -110,11 +111,10 @@ impl Said {
                 ("chat message", format!("{arguments}{end}"))
             }
         };
-        let attachments = self.content.attachments();
-        let kind = if attachments.is_empty() { '2' } else { '5' };
-        let head = head(kind, attachments.len(), self.place.space.path(), None);
-        write_frame(Opcode::Text, format!("{head}[\"{name}\"{arguments}]").as_bytes(), out);
-        attachments.iter().for_each(|bytes| write_frame(Opcode::Binary, bytes, out));
+        let (json, attachments) = (format!("[\"{name}\"{arguments}]"), self.content.attachments());
+        let path = self.place.space.path();
+        let event = Outgoing::with_attachments((Sent::Event, None), path, json, attachments);
+        event.messages(parser).iter().for_each(|(opcode, payload)| write_frame(*opcode, payload, out));
     }
 
     /// Appends its frames for plain WebSockets; nothing for what is said to a whole namespace.
@@ -182,7 +182,7 @@ mod tests {
     fn both(content: Content) -> (Vec<String>, Vec<String>) {
         let said = said(Space::Rooms, content);
         let (mut event, mut plain) = (Vec::new(), Vec::new());
-        said.write_event(false, &mut event);
+        said.write_event(Parser::Default, false, &mut event);
         said.write_plain(&mut plain);
         (frames(event), frames(plain))
     }
@@ -224,7 +224,7 @@ mod tests {
         ] {
             let content = Content::Chat { arguments: arguments.into(), ends_with_text, attachments: Vec::new() };
             let mut out = Vec::new();
-            said(Space::Root, content).write_event(is_recoverable, &mut out);
+            said(Space::Root, content).write_event(Parser::Default, is_recoverable, &mut out);
             assert_eq!(frames(out), [wanted]);
         }
     }

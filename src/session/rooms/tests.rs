@@ -13,6 +13,7 @@ use crate::fanout::OutletId;
 use crate::protocol::engineio::exchange::Exchange;
 use crate::protocol::engineio::id::Sid;
 use crate::protocol::engineio::open::{Limits, Transport};
+use crate::protocol::socketio::Parser;
 use crate::session::heartbeat::HeartbeatLimits;
 use crate::session::socketio::recovery::Recoveries;
 use crate::session::socketio::token::Tokens;
@@ -136,7 +137,7 @@ impl Real {
             let mut who: Vec<usize> = listeners.events.iter().map(|outlet| outlet.0 as usize).collect();
             who.sort_unstable();
             let mut frame = Vec::new();
-            said.write_event(false, &mut frame);
+            said.write_event(Parser::Default, false, &mut frame);
             if !who.is_empty() {
                 heard.push((packets(&frame).remove(0), who));
             }
@@ -355,13 +356,16 @@ fn what_waits_for_a_core_is_bounded_and_who_leaves_is_told_of_all_the_same() {
     let place = Place::room(Space::Rooms, "r").unwrap();
     let people = [0, 1].map(|core| rooms.speaker(core, core.to_string()));
     for person in &people {
-        rooms.join(person, &place, members::Audience::Events).unwrap();
+        rooms.join(person, &place, members::Audience::Events(Parser::Default)).unwrap();
     }
     let message = || Content::Message { from: "0".into(), json: "0".into(), attachments: vec![vec![0; 1 << 20]] };
     let said = (0..100).take_while(|_| rooms.say(&place, Some(people[0].number), message()).is_ok()).count();
     assert_eq!(said, register::WAITING_BYTES_MAX / (1 << 20) - 1, "each costs a little more than its bytes");
     assert_eq!(rooms.say(&place, None, message()), Err(Refused::Busy));
-    assert_eq!(rooms.join(&rooms.speaker(0, "2".into()), &place, members::Audience::Events).err(), None);
+    assert_eq!(
+        rooms.join(&rooms.speaker(0, "2".into()), &place, members::Audience::Events(Parser::Default)).err(),
+        None
+    );
     assert_eq!(rooms.leave(&people[0], &place), 2);
     let heard: Vec<Arc<Said>> = std::iter::from_fn(|| posts[1].try_recv().ok()).collect();
     assert_eq!(heard.len(), said + 3, "and two who came, and one who left");

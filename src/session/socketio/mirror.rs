@@ -2,24 +2,23 @@
 
 use serde_json::{Value, json};
 
-use crate::protocol::socketio::Packet;
-use crate::protocol::socketio::packet::head;
-use crate::protocol::websocket::Opcode;
+use crate::protocol::socketio::outgoing::Sent;
+use crate::protocol::socketio::{Outgoing, Packet, Parser};
 use crate::session::Effects;
+use crate::session::socketio::say;
 
 /// `message` comes back as `message-back`, `message-with-ack` is answered, each with all arguments and attachments.
-pub(super) fn on_event(packet: &Packet, effects: &mut Effects) {
+pub(super) fn on_event(packet: &Packet, parser: Parser, effects: &mut Effects) {
     let Some((name, arguments)) = packet.event() else { return };
-    let count = packet.attachments.len();
-    let (kinds, id, data) = match (name, packet.id) {
+    let (kind, data) = match (name, packet.id) {
         ("message", _) => {
             let data: Vec<Value> = std::iter::once(json!("message-back")).chain(arguments.iter().cloned()).collect();
-            (['2', '5'], None, data)
+            ((Sent::Event, None), data)
         }
-        ("message-with-ack", Some(id)) => (['3', '6'], Some(id), arguments.to_vec()),
+        ("message-with-ack", Some(id)) => ((Sent::Ack, Some(id)), arguments.to_vec()),
         _ => return,
     };
-    let head = head(kinds[usize::from(count > 0)], count, &packet.namespace, id);
-    effects.send(Opcode::Text, format!("{head}{}", Value::from(data)).as_bytes());
-    packet.attachments.iter().for_each(|bytes| effects.send(Opcode::Binary, bytes));
+    let json = Value::from(data).to_string();
+    let outgoing = Outgoing::with_attachments(kind, &packet.namespace, json, &packet.attachments);
+    say(parser, &outgoing, effects);
 }

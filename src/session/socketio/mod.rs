@@ -23,8 +23,8 @@ use crate::protocol::engineio::heartbeat::{Beat, Heartbeat};
 use crate::protocol::engineio::id::{Sid, socket_id};
 use crate::protocol::engineio::open::{Limits, Transport, open_packet};
 use crate::protocol::engineio::packet::Packet as Carrier;
-use crate::protocol::socketio::packet::{ack, connected, event, refused};
-use crate::protocol::socketio::{Assembler, Kind, Packet, Violation};
+use crate::protocol::socketio::outgoing::{ack, connected, event, refused};
+use crate::protocol::socketio::{Assembler, Kind, Outgoing, Packet, Parser, Violation};
 use crate::protocol::websocket::{Close, Opcode, write_frame};
 use crate::session::rate::{Rate, RateLimits};
 use crate::session::rooms::Rooms;
@@ -175,11 +175,11 @@ impl SocketIoSession {
             }
             Carrier::Binary(bytes) if self.service == Service::Echo => return effects.send(Opcode::Binary, &bytes),
             Carrier::Text(text) => self.assembler.on_text(text),
-            // Who begins with bytes writes its packets in MessagePack, or in something else that is not read here.
-            Carrier::Binary(_) if self.namespaces.is_empty() && self.assembler.is_idle() => {
-                return effects.close(Close::UNSERVED_PARSER);
-            }
-            Carrier::Binary(bytes) => self.assembler.on_binary(&bytes),
+            Carrier::Binary(bytes) => match self.assembler.on_binary(&bytes) {
+                // Who begins with bytes that are no MessagePack writes in something that is not read here.
+                Err(_) if self.assembler.parser().is_none() => return effects.close(Close::UNSERVED_PARSER),
+                packet => packet,
+            },
         }
         .and_then(|packet| packet.map_or(Ok(()), |packet| self.carry_out(packet, now_ms, effects)));
         if let Err(violation) = done {
@@ -238,44 +238,46 @@ impl SocketIoSession {
                 let venue = Venue::ALL.into_iter().find(|venue| path.strip_prefix('/') == Some(venue.grammar().name));
                 match venue {
                     Some(venue) => Namespace::Streams(self.none_yet(Some(venue))),
-                    None => return say(&refused(&path, "Invalid namespace", None), effects),
+                    None => return self.say(&refused(&path, "Invalid namespace", None), effects),
                 }
             }
             Service::Mirror if matches!(&*path, "/" | "/custom") => Namespace::Mirror,
-            Service::Mirror | Service::Echo => return say(&refused(&path, "Invalid namespace", None), effects),
+            Service::Mirror | Service::Echo => return self.say(&refused(&path, "Invalid namespace", None), effects),
         };
         let data = packet.data.unwrap_or_else(|| json!({}));
         if let Err(reason) = self.limits.tokens.check(&data) {
             let why = json!({ "code": 401, "reason": reason.to_string() });
-            return say(&refused(&path, "not authorized", Some(&why)), effects);
+            return self.say(&refused(&path, "not authorized", Some(&why)), effects);
         }
         self.connect_by_ms = None;
+        let parser = self.parser();
         let mut joined = Joined { socket_id: socket_id(), pid: None, serves: namespace };
         match &mut joined.serves {
-            Namespace::Rooms => say(&connected(&path, &joined.socket_id, None), effects),
+            Namespace::Rooms => self.say(&connected(&path, &joined.socket_id, None), effects),
             Namespace::Mirror => {
-                say(&connected(&path, &joined.socket_id, None), effects);
-                say(&event(&path, "auth", &data), effects);
+                self.say(&connected(&path, &joined.socket_id, None), effects);
+                self.say(&event(&path, "auth", &data), effects);
             }
             Namespace::Streams(streams) => {
                 joined.pid = self.recoveries.is_on().then(socket_id);
                 effects.recover = recover(&self.recoveries, &path, &data, streams).map(Box::new);
                 if effects.recover.is_none() {
-                    say(&connected(&path, &joined.socket_id, joined.pid.as_deref()), effects);
+                    self.say(&connected(&path, &joined.socket_id, joined.pid.as_deref()), effects);
                 }
             }
         }
-        self.talks.iter_mut().for_each(|talks| talks.on_connect(&path, &joined.socket_id, effects));
+        self.talks.iter_mut().for_each(|talks| talks.on_connect(&path, &joined.socket_id, parser, effects));
         self.namespaces.insert(path, joined);
     }
 
     fn none_yet(&self, venue: Option<Venue>) -> Streams {
-        Streams::new(venue, self.limits.edition, self.recoveries.is_on())
+        Streams::new(venue, (self.limits.edition, self.parser()), self.recoveries.is_on())
     }
 
     /// What a client that asked for it has missed stands in the effects, or is no longer known: it is told under which
     /// id it goes on.
     pub fn on_recovery(&mut self, recover: Recover, is_restored: bool, effects: &mut Effects) {
+        let parser = self.parser();
         let Some(joined) = self.namespaces.get_mut(&recover.stored.namespace) else { return };
         if let (true, Namespace::Streams(streams)) = (is_restored, &mut joined.serves) {
             joined.socket_id.clone_from(&recover.stored.socket_id);
@@ -283,7 +285,7 @@ impl SocketIoSession {
             streams.restore(&recover.stored, recover.wants);
             self.talks.iter_mut().for_each(|talks| talks.on_recovery(&recover.stored.namespace, &joined.socket_id));
         }
-        say(&connected(&recover.stored.namespace, &joined.socket_id, joined.pid.as_deref()), effects);
+        say(parser, &connected(&recover.stored.namespace, &joined.socket_id, joined.pid.as_deref()), effects);
         if is_restored {
             effects.wants = Some(self.wants());
         }
@@ -302,20 +304,43 @@ impl SocketIoSession {
 
     fn on_event(&mut self, packet: &Packet, now_ms: u64, effects: &mut Effects) {
         if let Some(answer) = self.talks.as_mut().and_then(|talks| talks.on_event(packet, now_ms, effects)) {
-            return reply(packet, answer, effects);
+            return self.reply(packet, answer, effects);
         }
         let others =
             self.streams() - self.namespaces.get(&packet.namespace).map_or(0, |joined| joined.serves.streams());
+        let parser = self.parser();
         let room_left = self.limits.streams_max.saturating_sub(others);
         let answer = match self.namespaces.get_mut(&packet.namespace).map(|joined| &mut joined.serves) {
-            Some(Namespace::Mirror) => return mirror::on_event(packet, effects),
+            Some(Namespace::Mirror) => return mirror::on_event(packet, parser, effects),
             Some(Namespace::Streams(streams)) => streams.on_event(packet, room_left, effects),
             Some(Namespace::Rooms) | None => return,
         };
         if answer.as_ref().is_ok_and(|answer| answer.has_changed) {
             effects.wants = Some(self.wants());
         }
-        reply(packet, answer.map(|answer| answer.value), effects);
+        self.reply(packet, answer.map(|answer| answer.value), effects);
+    }
+
+    /// Answers an event, if the client asked for that.
+    fn reply(&self, packet: &Packet, answer: Result<Value, String>, effects: &mut Effects) {
+        let answer = answer.unwrap_or_else(|error| json!({ "ok": false, "error": error }));
+        match packet.id {
+            Some(id) => self.say(&ack(&packet.namespace, id, &json!([answer])), effects),
+            // Nobody waits for an answer, but whoever looks for the reason of a silence finds it.
+            None if answer["ok"] == Value::Bool(false) => {
+                self.say(&event(&packet.namespace, "error", &answer), effects);
+            }
+            None => {}
+        }
+    }
+
+    fn say(&self, packet: &Outgoing<'_>, effects: &mut Effects) {
+        say(self.parser(), packet, effects);
+    }
+
+    /// Whoever is told anything has said something before.
+    fn parser(&self) -> Parser {
+        self.assembler.parser().unwrap_or_default()
     }
 
     fn streams(&self) -> usize {
@@ -346,19 +371,9 @@ fn recover(recoveries: &Recoveries, namespace: &str, data: &Value, streams: &Str
     Some(Recover { pid: pid.to_owned(), stored, wants, position })
 }
 
-/// Answers an event, if the client asked for that.
-fn reply(packet: &Packet, answer: Result<Value, String>, effects: &mut Effects) {
-    let answer = answer.unwrap_or_else(|error| json!({ "ok": false, "error": error }));
-    match packet.id {
-        Some(id) => say(&ack(&packet.namespace, id, &json!([answer])), effects),
-        // Nobody waits for an answer, but whoever looks for the reason of a silence finds it.
-        None if answer["ok"] == Value::Bool(false) => say(&event(&packet.namespace, "error", &answer), effects),
-        None => {}
-    }
-}
-
-fn say(text: &str, effects: &mut Effects) {
-    effects.send(Opcode::Text, text.as_bytes());
+/// Sends a packet as the client reads it.
+fn say(parser: Parser, packet: &Outgoing<'_>, effects: &mut Effects) {
+    packet.messages(parser).iter().for_each(|(opcode, payload)| effects.send(*opcode, payload));
 }
 
 #[cfg(test)]

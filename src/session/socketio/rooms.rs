@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::protocol::socketio::Packet;
+use crate::protocol::socketio::{Packet, Parser};
 use crate::session::Effects;
 use crate::session::rate::Rate;
 use crate::session::rooms::members::Audience;
@@ -38,6 +38,7 @@ pub(super) struct Talks {
 #[derive(Debug)]
 struct Talk {
     speaker: Speaker,
+    audience: Audience,
     places: FxHashSet<Place>,
 }
 
@@ -69,13 +70,14 @@ impl Talks {
         Space::at(path) == Some(Space::Rooms)
     }
 
-    /// The session has joined a namespace, under this id.
-    pub(super) fn on_connect(&mut self, path: &str, socket_id: &str, effects: &mut Effects) {
+    /// The session has joined a namespace, under this id, with packets in this writing.
+    pub(super) fn on_connect(&mut self, path: &str, socket_id: &str, parser: Parser, effects: &mut Effects) {
         let Some(space) = Space::at(path) else { return };
+        let audience = Audience::Events(parser);
         let speaker = self.rooms.speaker(self.core, socket_id.to_owned());
-        let (place, seat) = self.rooms.enter(&speaker, space);
+        let (place, seat) = self.rooms.enter(&speaker, space, audience);
         effects.rooms.seats.push(Seating::Take(place, seat));
-        self.talks.insert(space, Talk { speaker, places: FxHashSet::default() });
+        self.talks.insert(space, Talk { speaker, audience, places: FxHashSet::default() });
     }
 
     /// The session goes on in a namespace under the id that it had before its connection broke.
@@ -142,7 +144,7 @@ impl Talks {
         if joined >= per_client_max {
             return Err(format!("you are in {joined} rooms, and may be in no more"));
         }
-        let joined = self.rooms.join(&talk.speaker, &place, Audience::Events);
+        let joined = self.rooms.join(&talk.speaker, &place, talk.audience);
         let (seat, members) = joined.map_err(|refused| refused.to_string())?;
         effects.rooms.seats.push(Seating::Take(place.clone(), seat));
         let answer = answer(members);

@@ -16,10 +16,10 @@ use rustc_hash::FxHashSet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::fanout::{Form, Framing, Room, Want};
+use crate::fanout::{Form, Framing, PackedRoom, Room, Want};
 use crate::market::channel::{Channel, Scope};
 use crate::market::symbol::{Name, Venue};
-use crate::protocol::socketio::Packet;
+use crate::protocol::socketio::{Packet, Parser};
 use crate::session::Effects;
 use crate::session::socketio::recovery::Stored;
 use crate::venue::binance::{Encoding, TimeUnit, stream};
@@ -32,6 +32,8 @@ pub(super) struct Streams {
     /// Whose; `None` where each name says it.
     venue: Option<Venue>,
     edition: Edition,
+    /// How the client reads its events.
+    parser: Parser,
     /// Whether clients may go on in their rooms when they come back.
     is_recoverable: bool,
     rooms: Vec<(String, Want)>,
@@ -66,8 +68,8 @@ enum Names {
 
 impl Streams {
     /// None yet, of one venue, or of all; then their names begin with a venue's and a colon.
-    pub(super) fn new(venue: Option<Venue>, edition: Edition, is_recoverable: bool) -> Streams {
-        Streams { venue, edition, is_recoverable, rooms: Vec::new() }
+    pub(super) fn new(venue: Option<Venue>, (edition, parser): (Edition, Parser), is_recoverable: bool) -> Streams {
+        Streams { venue, edition, parser, is_recoverable, rooms: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -173,12 +175,22 @@ impl Streams {
             }
         };
         let (scope, channel) = parse(venue, own_name).ok_or_else(unknown)?;
-        let mut room = Room { is_volatile, ..Room::new(namespace, kind(own_name), name) };
-        if self.is_recoverable {
-            room = room.recoverable();
-        }
-        let (payload, framing) = (Rc::new(self.payload(venue)), Framing::Room(Rc::new(room)));
+        let (payload, framing) = (Rc::new(self.payload(venue)), self.framing(namespace, own_name, name, is_volatile));
         Ok(Want { scope, channel, form: Form::Framed { payload, framing } })
+    }
+
+    fn framing(&self, namespace: &str, own_name: &str, name: &str, is_volatile: bool) -> Framing {
+        let event = kind(own_name);
+        match self.parser {
+            Parser::Default => {
+                let room = Room { is_volatile, ..Room::new(namespace, event, name) };
+                Framing::Room(Rc::new(if self.is_recoverable { room.recoverable() } else { room }))
+            }
+            Parser::MessagePack => {
+                let room = PackedRoom::new(namespace, (event, name), is_volatile, self.is_recoverable);
+                Framing::Packed(Rc::new(room))
+            }
+        }
     }
 }
 
