@@ -1,5 +1,6 @@
 //! Clients of Socket.IO, on streams and in rooms, and plain WebSocket ones in rooms.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::program::*;
@@ -42,6 +43,53 @@ fn socketio_item_64_socket_io_client_goes_on_where_it_was() {
 fn socketio_item_54_60_and_68_the_chat_of_the_tutorials_runs_over_every_transport() {
     let Some(node) = node_with("socket.io-client") else { return };
     Server::start_with(&ROOMS).pass(script(&node, "rooms.mjs"));
+}
+
+/// A script in which connections, all or every other one, have the parser for MessagePack.
+fn packed(node: &Path, name: &str, choice: &str) -> Command {
+    let mut script = script(node, name);
+    script.env("SOCKETIO_PARSER", choice);
+    script
+}
+
+#[test]
+fn socketio_item_66_socket_io_client_with_the_msgpack_parser_speaks_over_every_transport() {
+    let Some(node) = node_with("socket.io-msgpack-parser") else { return };
+    Server::start().pass(packed(&node, "socketio.mjs", "msgpack"));
+}
+
+#[test]
+fn socketio_item_66_with_either_parser_clients_are_told_the_same() {
+    let Some(node) = node_with("socket.io-msgpack-parser") else { return };
+    Server::start_with(&["--listen", "127.0.0.1:0", "--speed", "10x"]).pass(script(&node, "socketio_msgpack.mjs"));
+}
+
+#[test]
+fn socketio_item_48_and_66_with_the_msgpack_parser_clients_are_told_why_they_may_not_join() {
+    let Some(node) = node_with("socket.io-msgpack-parser") else { return };
+    Server::start_with(&["--listen", "127.0.0.1:0", "--socketio-token", "opensesame"]).pass(packed(
+        &node,
+        "socketio_auth.mjs",
+        "msgpack",
+    ));
+}
+
+#[test]
+fn socketio_item_64_and_66_with_the_msgpack_parser_a_client_goes_on_where_it_was() {
+    let Some(node) = node_with("socket.io-msgpack-parser") else { return };
+    Server::start_with(&["--listen", "127.0.0.1:0", "--socketio-recovery", "2m", "--speed", "5x"]).pass(packed(
+        &node,
+        "socketio_recovery.mjs",
+        "msgpack",
+    ));
+}
+
+#[test]
+fn socketio_item_60_and_66_the_chat_runs_with_the_msgpack_parser_and_between_both() {
+    let Some(node) = node_with("socket.io-msgpack-parser") else { return };
+    for choice in ["msgpack", "mixed"] {
+        Server::start_with(&ROOMS).pass(packed(&node, "rooms.mjs", choice));
+    }
 }
 
 #[test]

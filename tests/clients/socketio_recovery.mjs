@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { io } from 'socket.io-client'
 import { server, step } from './client.mjs'
+import { io } from './io.mjs'
 
 const socket = io(server.replace('ws:', 'http:') + '/binance', { reconnectionDelay: 200, reconnectionDelayMax: 300 })
 
