@@ -113,7 +113,7 @@ impl<'a> Decoder<'a> {
             0xc7..=0xc9 => {
                 let length = self.count(1 << (first - 0xc7))?;
                 let kind = self.byte()?;
-                self.extension(kind, length, out)?;
+                self.extension((kind, length), depth, out)?;
             }
             0xca => write_float(f32::from_be_bytes(self.array()?).into(), &mut out.json),
             0xcb => write_float(f64::from_be_bytes(self.array()?), &mut out.json),
@@ -126,7 +126,7 @@ impl<'a> Decoder<'a> {
                     Some(date) => write_text(&date, &mut out.json),
                     None => out.json.extend_from_slice(b"null"),
                 },
-                (_, kind) => self.extension(kind, 1 << (first - 0xd4), out)?,
+                (_, kind) => self.extension((kind, 1 << (first - 0xd4)), depth, out)?,
             },
             0xdc => {
                 let elements = self.count(2)?;
@@ -190,9 +190,12 @@ impl<'a> Decoder<'a> {
 
     /// An extension whose kind and length have been read: an ArrayBuffer, or what nobody knows here, which is an array of
     /// its kind and its bytes.
-    fn extension(&mut self, kind: u8, length: usize, out: &mut Decoded) -> Result<(), Malformed> {
+    fn extension(&mut self, (kind, length): (u8, usize), depth: usize, out: &mut Decoded) -> Result<(), Malformed> {
         if kind == 0 {
             return self.attach(length, out);
+        }
+        if depth >= DEPTH_MAX {
+            return Err(Malformed::Depth);
         }
         out.json.extend_from_slice(format!("[{},", kind as i8).as_bytes());
         self.attach(length, out)?;

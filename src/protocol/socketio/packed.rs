@@ -57,7 +57,8 @@ impl Packet {
         // Only events and answers have bytes in them, and what looks like a placeholder must be one.
         let may_have_any = matches!(kind, Kind::Event | Kind::Ack);
         let is_consistent = || data.as_ref().is_some_and(|data| refers_within(data, attachments.len()));
-        if !attachments.is_empty() && !(may_have_any && is_consistent()) {
+        let is_whole = attachments.is_empty() || (may_have_any && is_consistent());
+        if !is_whole {
             return Err(Violation::Attachments);
         }
         Ok(Packet { kind, namespace, id, data, json: json.into(), attachments })

@@ -96,8 +96,9 @@ impl Content {
 }
 
 impl Said {
-    /// Appends the frames of its event in Socket.IO as a parser reads them, attachments directly behind it. Where clients may go on from the
-    /// last text of an event when they come back, `is_recoverable`, no event ends with a text that is none of those.
+    /// Appends the frames of its event in Socket.IO as a parser reads them, attachments directly behind it or in it. Where
+    /// clients may go on from the last text of an event when they come back, `is_recoverable`, no event ends with a text
+    /// that is none of those.
     pub fn write_event(&self, parser: Parser, is_recoverable: bool, out: &mut Vec<u8>) {
         let room = || Value::from(self.place.name());
         let (name, arguments) = match &self.content {

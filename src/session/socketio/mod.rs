@@ -1,4 +1,4 @@
-//! A client of Socket.IO, whatever its packets travel in.
+//! A client of Socket.IO, whatever its packets travel in and however they are written.
 //!
 //! The session is told what comes, packet by packet, and says in frames what goes. A namespace is a venue, a room is a
 //! stream; where people talk, they name rooms themselves. An event that is served, `subscribe` for one, is carried out
