@@ -1,5 +1,6 @@
 """Two who talk in a room, with python-socketio, over each transport and over the change between them."""
 
+import os
 import queue
 import sys
 
@@ -7,11 +8,13 @@ import socketio
 
 ADDRESS = sys.argv[1].replace("ws:", "http:")
 PATIENCE_S = 40
+# `msgpack` for packets in MessagePack, chosen by whoever started the script.
+SERIALIZER = os.environ.get("SOCKETIO_PARSER", "default")
 
 
 def person(transports):
     """A client in the namespace, and what it hears."""
-    client, heard = socketio.Client(reconnection=False), queue.Queue()
+    client, heard = socketio.Client(reconnection=False, serializer=SERIALIZER), queue.Queue()
     for name in ("message", "chat message", "joined", "left"):
         client.on(name, lambda *arguments, name=name: heard.put((name, *arguments)), namespace="/rooms")
     client.connect(ADDRESS, namespaces=["/rooms"], transports=transports, wait_timeout=PATIENCE_S)

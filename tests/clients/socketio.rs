@@ -46,8 +46,8 @@ fn socketio_item_54_60_and_68_the_chat_of_the_tutorials_runs_over_every_transpor
 }
 
 /// A script in which connections, all or every other one, have the parser for MessagePack.
-fn packed(node: &Path, name: &str, choice: &str) -> Command {
-    let mut script = script(node, name);
+fn packed(interpreter: &Path, name: &str, choice: &str) -> Command {
+    let mut script = script(interpreter, name);
     script.env("SOCKETIO_PARSER", choice);
     script
 }
@@ -90,6 +90,13 @@ fn socketio_item_60_and_66_the_chat_runs_with_the_msgpack_parser_and_between_bot
     for choice in ["msgpack", "mixed"] {
         Server::start_with(&ROOMS).pass(packed(&node, "rooms.mjs", choice));
     }
+}
+
+#[test]
+fn socketio_item_66_python_socketio_with_msgpack_has_streams_and_talks_in_a_room() {
+    let Some(python) = python_with("msgpack") else { return };
+    Server::start().pass(packed(&python, "socketio_client.py", "msgpack"));
+    Server::start_with(&ROOMS).pass(packed(&python, "rooms_client.py", "msgpack"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 """A client of Socket.IO, with python-socketio, over each transport and over the change between them."""
 
+import os
 import sys
 import threading
 
@@ -7,11 +8,13 @@ import socketio
 
 ADDRESS = sys.argv[1].replace("ws:", "http:")
 PATIENCE_S = 40
+# `msgpack` for packets in MessagePack, chosen by whoever started the script.
+SERIALIZER = os.environ.get("SOCKETIO_PARSER", "default")
 
 
 def listen(transports):
     """Subscribes to trades and books, and takes some of each."""
-    client = socketio.Client(reconnection=False)
+    client = socketio.Client(reconnection=False, serializer=SERIALIZER)
     trades, books = [], []
     is_enough = threading.Event()
 
