@@ -10,7 +10,8 @@ use serde_json::Value;
 use tapecast::protocol::engineio::exchange::Exchange;
 use tapecast::protocol::engineio::id::Sid;
 use tapecast::protocol::engineio::open::{Limits, Transport};
-use tapecast::protocol::engineio::packet::split;
+use tapecast::protocol::engineio::packet::{Packet as Carrier, split};
+use tapecast::protocol::msgpack::{Decoded, Decoder};
 use tapecast::protocol::socketio::packet::{ATTACHMENTS_MAX, is_reserved};
 use tapecast::protocol::socketio::{Kind, Packet};
 use tapecast::session::rate::RateLimits;
@@ -125,7 +126,8 @@ fn read_packet(text: &str) {
     assert_eq!(read, Ok((packet, attachments)), "{again}");
 }
 
-/// What goes out is packets, of which attachments stand right behind theirs.
+/// What goes out is packets, of which attachments stand right behind theirs. Returns them as text; of those in MessagePack
+/// what they say.
 fn check(effects: &Effects, service: Service) -> String {
     if let Some(wants) = &effects.wants {
         assert!(wants.len() <= STREAMS_MAX && effects.snapshots.len() <= STREAMS_MAX);
@@ -141,10 +143,13 @@ fn check(effects: &Effects, service: Service) -> String {
     if service == Service::Echo {
         return String::new();
     }
-    let mut missing = 0;
+    let (mut missing, mut unpacked) = (0, String::new());
     for packet in split(&body) {
+        if packet.starts_with('b') && missing == 0 {
+            unpacked.push_str(&unpack(packet));
+            continue;
+        }
         if packet.starts_with('b') {
-            assert!(missing > 0, "bytes that belong to nothing: {body:?}");
             missing -= 1;
             continue;
         }
@@ -167,5 +172,19 @@ fn check(effects: &Effects, service: Service) -> String {
         }
     }
     assert_eq!(missing, 0, "{body:?}");
-    body
+    if unpacked.is_empty() { body } else { unpacked }
+}
+
+/// The payload of a packet in MessagePack, as JSON.
+fn unpack(packet: &str) -> String {
+    let Some(Carrier::Binary(bytes)) = Carrier::parse(packet) else { panic!("no bytes: {packet}") };
+    if let Ok(packet) = Packet::unpack(&bytes) {
+        return packet.json.into();
+    }
+    // An error is no packet that a client may send.
+    let (mut decoder, mut decoded) = (Decoder::new(&bytes, 0), Decoded::default());
+    assert_eq!(decoder.value(&mut decoded), Ok(true), "{packet}");
+    let error: Value = serde_json::from_slice(&decoded.json).expect("JSON");
+    assert!(decoder.is_at_end() && error["type"] == 4 && error["data"]["message"].is_string(), "{error}");
+    String::new()
 }
