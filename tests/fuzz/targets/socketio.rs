@@ -120,7 +120,7 @@ fn read_packet(text: &str) {
     let id = packet.id.map_or(String::new(), |id| id.to_string());
     let data = packet.data.as_ref().map_or(String::new(), Value::to_string);
     let again = format!("{kind}{},{id}{data}", packet.namespace);
-    // Members are written down in the order of their names.
+    // Members are written down in the order of their names, and numbers in one of several spellings.
     let read =
         Packet::parse(&again).map(|(other, attachments)| (Packet { json: packet.json.clone(), ..other }, attachments));
     assert_eq!(read, Ok((packet, attachments)), "{again}");
