@@ -10,7 +10,8 @@
 //!
 //! A number may differ from the recorded one by 5 % either way. More is a regression; less is to be recorded. Counting
 //! twice must give the same to a thousandth. A count depends on the compiler, and on the C library and processor as
-//! far as they choose how memory is copied and searched; the file says with which it was recorded.
+//! far as they choose how memory is copied and searched; the file says with which it was recorded. Where these are
+//! others, what has moved is told, and is no failure.
 //!
 //! What would mislead: instructions are not time. A cache miss costs as much as some hundred of them.
 
@@ -203,7 +204,10 @@ fn compare(counts: &Counts) -> ExitCode {
     eprintln!("\nmoved by more than {:.0} %:\n  {}", TOLERANCE * 100.0, moved.join("\n  "));
     let now = conditions();
     if now != with {
-        eprintln!("recorded with {with}\ncounted with  {now}\nso the source may not be the cause");
+        eprintln!(
+            "recorded with {with}\ncounted with  {now}\nso the source need not be the cause, and this is no failure"
+        );
+        return ExitCode::SUCCESS;
     }
     eprintln!("what is meant to be so is recorded by `{RECORD}`");
     ExitCode::FAILURE
