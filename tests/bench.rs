@@ -209,7 +209,6 @@ fn sets_of_streams_are_taken_in_turn_and_bad_clients_spoil_nothing() {
     arguments.extend(["--stalled", "20", "--churning", "20", "--slow", "10"]);
     let some = bench(&arguments).remove(0);
     assert_eq!(faults(&some), [""; 0], "{some}");
-    assert!(some["events"].as_u64() < whole["events"].as_u64(), "who reads nothing has nothing");
 }
 
 #[test]
