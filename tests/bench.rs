@@ -13,7 +13,8 @@ use serde_json::Value;
 /// Runs `tapecast bench` and returns what it saw of each contestant in its only round.
 fn bench(arguments: &[&str]) -> Vec<Value> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tapecast"));
-    let output = command.arg("bench").args(arguments).arg("--json").output().expect("it can be run");
+    let output =
+        command.arg("bench").args(arguments).args(["--json", "--spin", "false"]).output().expect("it can be run");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let rows = report["rows"].as_array().expect("rows");

@@ -55,7 +55,8 @@ pub(super) struct Load<'a> {
     under_way: usize,
     /// Why clients ended that should not have, and how many.
     failures: BTreeMap<String, usize>,
-    wakes: u64,
+    /// Time spent on what came.
+    busy: Duration,
 }
 
 impl<'a> Load<'a> {
@@ -75,7 +76,7 @@ impl<'a> Load<'a> {
             open: 0,
             under_way: 0,
             failures: BTreeMap::new(),
-            wakes: 0,
+            busy: Duration::ZERO,
         })
     }
 
@@ -87,9 +88,9 @@ impl<'a> Load<'a> {
         self.connect_all(told)?;
         self.hold(self.plan.settle, &mut |_| {}).map_err(|error| error.to_string())?;
         let usage = || server.and_then(Usage::of);
-        let (before, own_before, begun) = (usage(), thread_cpu(), Instant::now());
+        let own = |busy: Duration| if self.plan.spins { busy } else { thread_cpu() };
+        let (before, own_before, begun) = (usage(), own(self.busy), Instant::now());
         drop(self.ledger.turn_page());
-        let wakes = std::mem::take(&mut self.wakes);
         let mut moments = vec![Moment::default()];
         let (mut last, hold) = (before, self.plan.hold);
         for second in 1.. {
@@ -109,10 +110,9 @@ impl<'a> Load<'a> {
         }
         let elapsed = begun.elapsed();
         let used = usage().zip(before).map(|(now, before)| now.since(before));
-        let own = thread_cpu().saturating_sub(own_before);
+        let own = own(self.busy).saturating_sub(own_before);
         let found = self.ledger.turn_page();
-        let wakes = self.wakes - wakes.min(self.wakes);
-        Ok(Outcome::new(self.open, elapsed, found, used, own, moments, self.failures, wakes))
+        Ok(Outcome::new(self.open, elapsed, found, used, own, moments, self.failures))
     }
 
     fn connect_all(&mut self, told: &mut dyn FnMut(Stage)) -> Result<(), String> {
@@ -225,11 +225,15 @@ impl<'a> Load<'a> {
     /// One turn of the loop: what is ready is read.
     fn turn(&mut self, wait: Duration) -> io::Result<()> {
         let mut events = Events::with_capacity(1_024);
+        let wait = if self.plan.spins { Duration::ZERO } else { wait };
         match self.poll.poll(&mut events, Some(wait)) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             polled => polled?,
         }
-        self.wakes += 1;
+        if events.is_empty() {
+            return Ok(());
+        }
+        let begun = Instant::now();
         for event in &events {
             let index = event.token().0;
             let Some(connection) = &mut self.connections[index] else { continue };
@@ -256,6 +260,7 @@ impl<'a> Load<'a> {
                 self.end(index, ended);
             }
         }
+        self.busy += begun.elapsed();
         Ok(())
     }
 

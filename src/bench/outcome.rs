@@ -44,12 +44,10 @@ pub struct Outcome {
     pub resident_bytes: Option<u64>,
     /// Times that a thread of the server gave up its core, for each event.
     pub switches_per_event: Option<f64>,
-    /// This instrument's share of its core: above 0.9 it is what is measured.
+    /// This instrument's share of its core, looking for messages left out: above 0.9 it is what is measured.
     pub own_share: f64,
     /// Connections that ended or were never made, by reason.
     pub failures: BTreeMap<String, usize>,
-    /// Turns of the instrument's loop.
-    pub wakes: u64,
     /// Second by second.
     pub moments: Vec<Moment>,
 }
@@ -92,7 +90,6 @@ impl From<&Histogram<u64>> for Percentiles {
 }
 
 impl Outcome {
-    #[allow(clippy::too_many_arguments, reason = "each is a thing of its own, and this is the one place that has all")]
     pub(super) fn new(
         connections: usize,
         elapsed: Duration,
@@ -101,7 +98,6 @@ impl Outcome {
         own: Duration,
         moments: Vec<Moment>,
         failures: BTreeMap<String, usize>,
-        wakes: u64,
     ) -> Outcome {
         let seconds = elapsed.as_secs_f64();
         let each = |amount: f64| amount / (found.events.max(1)) as f64;
@@ -124,7 +120,6 @@ impl Outcome {
             switches_per_event: used.filter(|_| found.events > 0).map(|used| each(used.switches as f64)),
             own_share: own.as_secs_f64() / seconds,
             failures,
-            wakes,
             moments,
         }
     }

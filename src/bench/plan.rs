@@ -31,6 +31,10 @@ pub struct Plan {
     pub stalled_percent: usize,
     /// How many leave each second, and come again.
     pub churning_percent: usize,
+    /// Whether the clients look for messages without ever sleeping, for which they want a core of their own. Waking
+    /// somebody who sleeps is work of the sender's, and how often it is done depends on who happens to be faster: a
+    /// server whose clients are elsewhere has none of it.
+    pub spins: bool,
     /// Addresses to connect from, in turn: past 28,000 connections one has too few ports. None for the system's choice.
     pub sources: Vec<IpAddr>,
 }
@@ -48,6 +52,7 @@ impl Default for Plan {
             slow_percent: 0,
             stalled_percent: 0,
             churning_percent: 0,
+            spins: false,
             sources: Vec::new(),
         }
     }

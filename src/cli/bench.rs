@@ -79,6 +79,10 @@ pub struct Bench {
     /// Per cent of the clients that leave every second and come again.
     #[arg(long, value_name = "PERCENT", default_value_t = 0)]
     churning: usize,
+    /// Whether clients look for messages without ever sleeping. A sleeper has to be woken by the server, which clients
+    /// elsewhere are not. [default: true where they have a core of their own]
+    #[arg(long, value_name = "BOOL")]
+    spin: Option<bool>,
     /// Addresses to connect from, with commas between; one has 28,000 ports.
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     source: Vec<IpAddr>,
@@ -146,8 +150,12 @@ impl Bench {
                     continue;
                 }
                 let progress = Progress::new(&format!("{} {round}/{}", row.name, self.rounds));
-                let outcome = contestant.measure(&plan, &mut |stage| progress.tell(stage))?;
-                row.rounds.push(outcome);
+                match (contestant, contestant.measure(&plan, &mut |stage| progress.tell(stage))) {
+                    (_, Ok(outcome)) => row.rounds.push(outcome),
+                    // Others are measured all the same.
+                    (Contestant::Peer { .. }, Err(error)) => progress.say(&format!("{error}; it is left out")),
+                    (_, Err(error)) => return Err(error.into()),
+                }
             }
         }
         if let Some(path) = &self.html {
@@ -211,6 +219,7 @@ impl Bench {
             slow_percent: self.slow,
             stalled_percent: self.stalled,
             churning_percent: self.churning,
+            spins: self.spin.unwrap_or_else(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)),
             sources: self.source.clone(),
         };
         plan.check()?;
