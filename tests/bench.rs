@@ -227,3 +227,26 @@ fn what_cannot_be_measured_is_said_in_a_sentence() {
         assert!(!output.status.success() && error.contains(said), "{arguments:?}: {error}");
     }
 }
+
+#[test]
+fn every_server_has_the_first_of_two_cores_and_not_only_the_first_server() {
+    let cores_of = |status: &str| -> Vec<String> {
+        let lists = status.lines().filter_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+        lists.map(|list| list.trim().to_owned()).collect()
+    };
+    let own = std::fs::read_to_string("/proc/self/status").expect("a status");
+    let list = cores_of(&own).remove(0);
+    // Servers are kept to a core where there are two.
+    let Some((first, _)) =
+        list.split_once(['-', ',']).filter(|_| std::thread::available_parallelism().unwrap().get() == 2)
+    else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cores");
+    // It says where it may run, and no address: so it is left out.
+    let peer = format!("peer=tee -a {} < /proc/self/status", path.display());
+    bench(&["--via", "floor", "--peer", &peer, "--rounds", "2", "-c", "1", "--settle", "1ms", "--hold", "50ms"]);
+    let told = std::fs::read_to_string(&path).expect("it was started");
+    assert_eq!(cores_of(&told), [first, first]);
+}

@@ -4,6 +4,9 @@ use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
+use std::sync::OnceLock;
+
+use core_affinity::CoreId;
 
 use crate::bench::BenchError;
 use crate::bench::load::{Load, Stage};
@@ -198,9 +201,8 @@ impl Contestant {
             return Ok(Running { url: url.clone(), pid: *pid, subscribe: None, child: None });
         };
         // The server has the first core to itself where there are two, the clients have the last one.
-        let cores = core_affinity::get_core_ids().unwrap_or_default();
-        let keep_to =
-            |core: Option<&core_affinity::CoreId>| core.is_some_and(|core| core_affinity::set_for_current(*core));
+        let cores = cores();
+        let keep_to = |core: Option<&CoreId>| core.is_some_and(|core| core_affinity::set_for_current(*core));
         if let [first, _] = cores[..] {
             keep_to(Some(&first));
         }
@@ -228,6 +230,12 @@ impl Contestant {
         std::thread::spawn(move || lines.for_each(drop));
         Ok(Running { url, pid, subscribe, child: Some(child) })
     }
+}
+
+/// The cores there are. Looked up before this thread keeps to one of them, which from then on would be all it sees.
+fn cores() -> &'static [CoreId] {
+    static CORES: OnceLock<Vec<CoreId>> = OnceLock::new();
+    CORES.get_or_init(|| core_affinity::get_core_ids().unwrap_or_default())
 }
 
 /// A server under measurement; ended with this if it was started for it.
