@@ -178,7 +178,6 @@ impl Core {
             self.feed.next = (self.feed.next + 1) % self.feed.ticks.len();
         }
         self.fanout.flush();
-        while self.fanout.next_blocked().is_some() {}
     }
 
     fn drain(&mut self) {

@@ -138,7 +138,7 @@ impl Core {
             self.memory.0.is_full.set(true);
             self.fanout.flush();
             self.memory.0.is_full.set(false);
-            while let Some(id) = self.fanout.next_blocked() {
+            for &id in &self.outlets {
                 assert!(!self.fanout.drain(id), "all is taken");
             }
             batches += 1;

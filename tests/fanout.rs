@@ -206,7 +206,6 @@ proptest! {
                     fanout.look_after();
                 }
             }
-            while fanout.next_blocked().is_some() {}
         }
         for (id, pipe, twin) in sessions {
             pipe.0.borrow_mut().room = usize::MAX;

@@ -35,7 +35,6 @@ impl<S: Sink> Fanout<S> {
         self.metrics.cores[self.core].frames_delivered.add(outlet.delivered - delivered);
         if was_empty {
             outlet.progress_ms = self.now_ms;
-            self.blocked.push(id);
         }
         self.note_lagging(id);
         self.enforce_limits(id);
@@ -95,8 +94,7 @@ impl<S: Sink> Fanout<S> {
         outlet.backlog.push_ahead(&Rc::new(batch));
     }
 
-    /// Writes from a session's backlog; true if something is left, so that somebody must wait until it can be written
-    /// to again.
+    /// Writes from a session's backlog, to be called when its socket takes bytes again; true if something is left.
     pub fn drain(&mut self, id: OutletId) -> bool {
         let Some(outlet) = self.outlets.get_mut(id.index()) else { return false };
         if outlet.state == OutletState::Dead {
@@ -129,11 +127,6 @@ impl<S: Sink> Fanout<S> {
         if is_closing && outlet.dialect.hangs_up() && outlet.backlog.is_empty() {
             outlet.sink.finish();
         }
-    }
-
-    /// Hands out a session whose backlog has begun since it was last handed out; `None` when there are no more.
-    pub fn next_blocked(&mut self) -> Option<OutletId> {
-        self.blocked.pop()
     }
 
     /// Whether a replay at speed max must wait: some session that still makes progress has more waiting for it than

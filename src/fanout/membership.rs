@@ -32,7 +32,6 @@ impl<S: Sink> Fanout<S> {
         let mut outlet = self.outlets.remove(id.index());
         if outlet.is_lagging {
             self.lagging.retain(|&other| other != id);
-            self.blocked.retain(|&other| other != id);
         }
         let dropped = outlet.backlog.frames();
         outlet.dropped += dropped;

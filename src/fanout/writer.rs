@@ -43,8 +43,6 @@ pub struct Fanout<S> {
     touched: Vec<CohortId>,
     /// Outlets with a backlog or waiting for their close to be answered.
     pub(super) lagging: Vec<OutletId>,
-    /// Outlets whose backlog has just begun: somebody must wait until they can be written to.
-    pub(super) blocked: Vec<OutletId>,
     /// Members of the cohort being flushed that did not take all, with what they took.
     pub(super) behind: Vec<(OutletId, usize)>,
     /// Wants whose first value has come, with its frame as a snapshot for those who wait for it.
@@ -72,7 +70,6 @@ impl<S: Sink> Fanout<S> {
             outlets: Slab::new(),
             touched: Vec::new(),
             lagging: Vec::new(),
-            blocked: Vec::new(),
             behind: Vec::new(),
             arrived: Vec::new(),
             frame: Frame::default(),

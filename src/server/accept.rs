@@ -20,9 +20,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::spawn_local;
 
-use crate::server::client::Socket;
 use crate::server::core::Core;
-use crate::server::read::{Connection, run_session};
+use crate::server::read::{Connection, begin_session};
+use crate::server::socket::Socket;
 use crate::server::tls::{Tls, handshake};
 use crate::server::{events, http, socketio};
 use crate::session::Session;
@@ -74,7 +74,7 @@ pub(crate) async fn accept(core: Rc<Core>, listener: std::net::TcpListener, door
                     Door::Https(tls) => {
                         drop(spawn_local(serve_tls(Rc::clone(&core), Arc::clone(tls), stream, peer.ip())));
                     }
-                    Door::Lines => drop(spawn_local(serve_lines(Rc::clone(&core), stream, peer.ip()))),
+                    Door::Lines => serve_lines(&core, stream, peer.ip()),
                 }
             }
             Err(error) => {
@@ -101,7 +101,7 @@ type Answered = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infall
 /// writes itself.
 async fn serve<S>(core: Rc<Core>, stream: S, peer: IpAddr)
 where
-    S: AsyncRead + AsyncWrite + Into<Socket> + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + TryInto<Socket> + Send + Unpin + 'static,
 {
     let taken_over: Rc<RefCell<Option<Session>>> = Rc::default();
     let (for_service, to_session) = (Rc::clone(&core), Rc::clone(&taken_over));
@@ -140,16 +140,16 @@ where
         None => {
             let session = to_session.take();
             if let (Some(session), Some(parts)) = (session, connection.into_parts()) {
-                let (socket, leftover) = (parts.io.into_inner().into(), parts.read_buf);
+                let (Ok(socket), leftover) = (parts.io.into_inner().try_into(), parts.read_buf) else { return };
                 events::catch_up(&core, &session).await;
-                run_session(core, Connection { socket, leftover, session, peer, deflates: false }).await;
+                begin_session(&core, Connection { socket, leftover, session, peer, deflates: false });
             }
         }
     }
 }
 
 /// Starts a session on a new connection on which nothing else is spoken.
-async fn serve_lines(core: Rc<Core>, stream: TcpStream, peer: IpAddr) {
+fn serve_lines(core: &Rc<Core>, stream: TcpStream, peer: IpAddr) {
     if core.shared.attempts.count(peer, Instant::now()).is_err() {
         let text = b"{\"error\":{\"code\":-1003,\"msg\":\"Too many connections from this address.\"}}\n";
         // What fits no socket that is new is not worth waiting for.
@@ -157,6 +157,6 @@ async fn serve_lines(core: Rc<Core>, stream: TcpStream, peer: IpAddr) {
         return;
     }
     let session = Session::Lines(LineSession::new(core.shared.config.plain.line_limits, core.now_ms()));
-    run_session(core, Connection { socket: stream.into(), leftover: Bytes::new(), session, peer, deflates: false })
-        .await;
+    let Ok(socket) = stream.try_into() else { return };
+    begin_session(core, Connection { socket, leftover: Bytes::new(), session, peer, deflates: false });
 }

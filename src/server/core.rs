@@ -8,7 +8,6 @@ use std::time::Instant;
 use rustc_hash::{FxHashMap, FxHashSet};
 use slab::Slab;
 use tokio::sync::Notify;
-use tokio::task::spawn_local;
 
 use crate::fanout::backlog::Mark;
 use crate::fanout::outlet::OutletState;
@@ -19,7 +18,9 @@ use crate::protocol::deflate::Inflater;
 use crate::protocol::engineio::id::Sid;
 use crate::protocol::events::write_id;
 use crate::ring::Reader;
-use crate::server::client::{Client, Socket};
+use crate::server::client::Client;
+use crate::server::poller::{Owner, Poller};
+use crate::server::socket::Socket;
 use crate::server::socketio::session::EngineSession;
 use crate::server::writer::read_up_to;
 use crate::server::{Shared, events, rooms};
@@ -37,6 +38,10 @@ pub(crate) struct Core {
     /// Where ticks come from; `None` once no more are read.
     pub(crate) reader: RefCell<Option<Reader<Tick, Level>>>,
     pub(crate) clients: RefCell<Slab<Rc<Client>>>,
+    /// Tells which of their sockets have something.
+    pub(crate) poller: Poller,
+    /// Whose sockets had more than was read of them in their turn.
+    pub(crate) unread: RefCell<Vec<Owner>>,
     /// Sessions of Socket.IO, which further requests may be meant for.
     pub(crate) engine: RefCell<FxHashMap<Sid, Rc<EngineSession>>>,
     /// Who of this core's clients hears what is said in which room.
@@ -52,7 +57,7 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// A core without clients.
+    /// A core without clients. To be called within its runtime.
     pub(crate) fn new(index: usize, shared: Arc<Shared>, interest: Arc<Interest>, reader: Reader<Tick, Level>) -> Core {
         let mut fanout = Fanout::new(shared.config.backlog, interest, Arc::clone(&shared.metrics), index);
         fanout.set_deflate_level(shared.config.upbit.deflate_level);
@@ -61,7 +66,9 @@ impl Core {
             index,
             fanout: RefCell::new(fanout),
             reader: RefCell::new(Some(reader)),
-            clients: RefCell::new(Slab::new()),
+            clients: RefCell::default(),
+            poller: Poller::new().expect("a core needs a few file descriptors at the start"),
+            unread: RefCell::default(),
             engine: RefCell::default(),
             members: RefCell::default(),
             read_buffer: RefCell::new(vec![0; READ_BYTES].into_boxed_slice()),
@@ -135,8 +142,6 @@ impl Core {
             Some(End::Close(close)) => fanout.close(client.id, close),
             Some(End::Abort) => fanout.abort(client.id),
         }
-        drop(fanout);
-        self.drain_blocked();
     }
 
     /// The same for a client that may have gone in the meantime.
@@ -146,16 +151,16 @@ impl Core {
         }
     }
 
-    /// Starts to wait, for each socket that has become full, until it can be written to.
-    pub(crate) fn drain_blocked(self: &Rc<Self>) {
+    /// Writes what waits for a session whose socket may take it now. Where that is not all, the poller tells when to go
+    /// on; who polls is given the rest by its next request.
+    pub(crate) fn drain(&self, id: OutletId) {
         let mut fanout = self.fanout.borrow_mut();
-        while let Some(id) = fanout.next_blocked() {
-            let socket = fanout.outlet(id).sink.clone();
-            // A request of its own gets what waits for who polls.
-            if !socket.is_polled() {
-                spawn_local(drain(Rc::clone(self), id, socket));
-            }
+        if fanout.outlet(id).backlog.is_empty() {
+            return;
         }
+        fanout.set_now(self.now_ms());
+        fanout.drain(id);
+        self.drained.notify_one();
     }
 
     /// Ends every session in the way given; nobody new is let in from here on.
@@ -168,32 +173,4 @@ impl Core {
             self.apply(&client, effects);
         }
     }
-}
-
-impl Core {
-    /// Writes what waits for a session whose socket may take it now, and waits for the socket where that is not all.
-    pub(crate) fn drain(self: &Rc<Self>, id: OutletId) {
-        let mut fanout = self.fanout.borrow_mut();
-        fanout.set_now(self.now_ms());
-        let is_left = fanout.drain(id);
-        let socket = fanout.outlet(id).sink.clone();
-        drop(fanout);
-        self.drained.notify_one();
-        if is_left && !socket.is_polled() {
-            spawn_local(drain(Rc::clone(self), id, socket));
-        }
-    }
-}
-
-/// Writes a session's backlog as its socket takes it, until nothing is left.
-async fn drain(core: Rc<Core>, id: OutletId, socket: Socket) {
-    while socket.writable().await {
-        let mut fanout = core.fanout.borrow_mut();
-        fanout.set_now(core.now_ms());
-        // The session may have gone, and its number may be another's by now.
-        if !fanout.is_open(id, |sink| sink.is_same(&socket)) || !fanout.drain(id) {
-            break;
-        }
-    }
-    core.drained.notify_one();
 }

@@ -17,12 +17,12 @@ use tokio::task::spawn_local;
 use crate::market::symbol::Venue;
 use crate::metrics::CONTENT_TYPE as CONTENT_TYPE_OF_METRICS;
 use crate::protocol::deflate;
-use crate::server::client::Socket;
 use crate::server::core::Core;
 use crate::server::handshake;
-use crate::server::read::{Connection, run_session};
+use crate::server::read::{Connection, begin_session};
 use crate::server::rest;
 use crate::server::rooms;
+use crate::server::socket::Socket;
 use crate::session::Session;
 use crate::session::api::ApiSession;
 use crate::session::binance::BinanceSession;
@@ -194,7 +194,7 @@ pub(crate) fn upgrade(
         let Ok(websocket) = upgraded.await else { return };
         let Some((socket, leftover)) = Socket::take(websocket.into_inner().into_inner()) else { return };
         let connection = Connection { socket, leftover, session, peer, deflates: deflate.is_some() };
-        run_session(core, connection).await;
+        begin_session(&core, connection);
     });
     response.map(|_| Full::default())
 }

@@ -1,6 +1,7 @@
-//! A session's task: reads what the client sends until the connection ends.
+//! Sessions from their connection's beginning to its end: who has sent something is read from.
 
 use std::cell::{Cell, RefCell};
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,12 +14,16 @@ use crate::fanout::delivery::CLOSE_GRACE_MS;
 use crate::fanout::outlet::OutletState;
 use crate::fanout::{Dialect, Sink};
 use crate::metrics::{CoreCounts, Count};
-use crate::protocol::lines::{self, Mode};
-use crate::protocol::websocket::{self, Close};
-use crate::server::client::{Client, Socket};
+use crate::protocol::websocket::Close;
+use crate::server::client::Client;
 use crate::server::core::Core;
-use crate::server::rest::answer;
-use crate::session::{Effects, Incoming, Session, echo};
+use crate::server::inbound::{Inbound, take_in};
+use crate::server::poller::{Owner, Ready};
+use crate::server::socket::Socket;
+use crate::session::{Effects, Session};
+
+/// Reads of one connection before others get their turn.
+const READS_MAX: usize = 4;
 
 /// A connection that speaks its session's protocol from now on.
 pub(crate) struct Connection {
@@ -31,27 +36,26 @@ pub(crate) struct Connection {
     pub(crate) deflates: bool,
 }
 
-/// Runs a session on a connection that nobody else reads or writes.
-pub(crate) async fn run_session(core: Rc<Core>, connection: Connection) {
-    let Connection { socket, leftover, session, peer, deflates } = connection;
+/// Begins a session on a connection that nobody else reads or writes.
+pub(crate) fn begin_session(core: &Rc<Core>, connection: Connection) {
     if core.is_stopping.get() {
         return;
     }
-    let client = admit(&core, socket.clone(), session, peer, deflates);
-    let inbound = Inbound::of(&client.session.borrow(), core.shared.config.message_bytes_max);
-    let close = read(&core, &client, &socket, leftover, inbound).await;
-    if let Some(close) = close {
-        pace(&core, &client, &socket, 0).await;
-        core.fanout.borrow_mut().give_up(client.id, close);
-    }
-    dismiss(&core, &client);
-    if close.is_some() {
-        see_off(&core, &socket).await;
-    }
+    let Connection { socket, leftover, session, peer, deflates } = connection;
+    let inbound = Inbound::of(&session, core.shared.config.message_bytes_max);
+    let client = admit(core, socket, session, inbound, peer, deflates);
+    start_reading(core, &client, &leftover);
 }
 
 /// Gives a session its place, and begins it.
-pub(crate) fn admit(core: &Rc<Core>, socket: Socket, session: Session, peer: IpAddr, deflates: bool) -> Rc<Client> {
+pub(crate) fn admit(
+    core: &Rc<Core>,
+    socket: Socket,
+    session: Session,
+    inbound: Inbound,
+    peer: IpAddr,
+    deflates: bool,
+) -> Rc<Client> {
     opened(&core.shared.metrics.cores[core.index], &session).add(1);
     let id = core.fanout.borrow_mut().open(socket);
     core.fanout.borrow_mut().set_dialect(id, session.dialect());
@@ -62,10 +66,12 @@ pub(crate) fn admit(core: &Rc<Core>, socket: Socket, session: Session, peer: IpA
     let entry = clients.vacant_entry();
     let client = Rc::new(Client {
         id,
-        place: entry.key(),
+        place: entry.key() as u32,
         peer,
         deflates,
         session: RefCell::new(session),
+        inbound: RefCell::new(inbound),
+        owed: Cell::new(None),
         has_subscribed: Cell::new(false),
         is_gone: Cell::new(false),
     });
@@ -92,12 +98,135 @@ fn opened<'a>(counts: &'a CoreCounts, session: &Session) -> &'a Count {
     }
 }
 
-/// Takes a session out of its place.
-pub(crate) fn dismiss(core: &Rc<Core>, client: &Client) {
-    client.is_gone.set(true);
+/// From now on what comes on the session's connection is the session's; `leftover` has come already.
+pub(crate) fn start_reading(core: &Rc<Core>, client: &Rc<Client>, leftover: &[u8]) {
+    let watched = core.poller.watch(&core.fanout.borrow().outlet(client.id).sink, Owner::Client(client.place));
+    if let Err(error) = watched {
+        tracing::warn!("cannot watch a connection: {error}");
+        return end(core, client, None);
+    }
+    if let Err(close) = take_in(core, client, &mut Vec::from(leftover)) {
+        client.owed.set(Some(close));
+    }
+    read_on(core, client, false);
+}
+
+/// Reads from whoever has sent something, and writes to who can be written to again, until the core ends.
+pub(crate) async fn attend_sockets(core: Rc<Core>) {
+    let (mut turn, mut unread) = (Vec::new(), Vec::new());
+    loop {
+        if core.unread.borrow().is_empty() {
+            core.poller.wait().await;
+        } else {
+            yield_now().await;
+        }
+        core.poller.take(&mut turn);
+        turn.drain(..).for_each(|ready| on_ready(&core, ready));
+        std::mem::swap(&mut unread, &mut core.unread.borrow_mut());
+        for owner in unread.drain(..) {
+            on_ready(&core, Ready { owner, is_readable: true, is_writable: false, is_at_end: true });
+        }
+    }
+}
+
+fn on_ready(core: &Rc<Core>, ready: Ready) {
+    let place = match ready.owner {
+        Owner::Task(place) => return core.poller.ring(place),
+        Owner::Client(place) => place,
+    };
+    let Some(client) = core.clients.borrow().get(place as usize).cloned() else { return };
+    let also_reads = {
+        let fanout = core.fanout.borrow();
+        let outlet = fanout.outlet(client.id);
+        outlet.is_paced || outlet.sink.is_tls()
+    };
+    if ready.is_writable {
+        core.drain(client.id);
+    }
+    if ready.is_readable || also_reads {
+        read_on(core, &client, ready.is_at_end);
+    }
+}
+
+/// Reads what has come, until that is all or others are to have their turn.
+fn read_on(core: &Rc<Core>, client: &Rc<Client>, is_at_end: bool) {
+    for _ in 0..READS_MAX {
+        if client.is_gone.get() || must_wait(core, client) {
+            return;
+        }
+        if let Some(close) = client.owed.get() {
+            return end(core, client, Some(close));
+        }
+        let mut buffer = core.read_buffer.borrow_mut();
+        let read = core.fanout.borrow().outlet(client.id).sink.try_read(&mut buffer);
+        let length = match read {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Ok(0) | Err(_) => {
+                drop(buffer);
+                return end(core, client, None);
+            }
+            Ok(length) => length,
+        };
+        let buffer_bytes = buffer.len();
+        if let Err(close) = take_in(core, client, &mut buffer[..length]) {
+            client.owed.set(Some(close));
+            continue;
+        }
+        drop(buffer);
+        let is_open = !client.is_gone.get();
+        if is_open && !is_at_end && core.fanout.borrow().outlet(client.id).sink.is_empty_after(length, buffer_bytes) {
+            return;
+        }
+    }
+    core.unread.borrow_mut().push(Owner::Client(client.place));
+}
+
+/// Whether a client that gets back what it sends has yet to take some of what waits for it, all of it if that is the end;
+/// no other is waited for.
+fn must_wait(core: &Core, client: &Client) -> bool {
+    let bytes_max = if client.owed.get().is_some() { 0 } else { HIGH_WATER_BYTES };
+    let fanout = core.fanout.borrow();
+    let outlet = fanout.outlet(client.id);
+    outlet.is_paced && outlet.state == OutletState::Open && outlet.backlog.bytes() > bytes_max
+}
+
+/// Ends a session; `close` is what its client is still owed.
+fn end(core: &Rc<Core>, client: &Client, close: Option<Close>) {
+    if let Some(close) = close {
+        core.fanout.borrow_mut().give_up(client.id, close);
+    }
+    let socket = dismiss(core, client).and_then(Socket::into_connection);
+    if let (Some(_), Some(socket)) = (close, socket) {
+        let core = Rc::clone(core);
+        spawn_local(async move { see_off(&core, &socket).await });
+    }
+}
+
+/// Waits until the client has gone as well, for as long as a close may take, and does not look at what it still sends.
+/// Closing a socket with bytes unread resets the connection, and a reset may overtake the close frame.
+pub(crate) async fn see_off(core: &Core, socket: &Socket) {
+    socket.finish();
+    let Ok(watch) = core.poller.watch_for_task(socket) else { return };
+    let gone = async {
+        while watch.read(socket, &core.read_buffer).await.is_ok_and(|length| length > 0) {
+            yield_now().await;
+        }
+    };
+    let _ = tokio::time::timeout(Duration::from_millis(CLOSE_GRACE_MS), gone).await;
+}
+
+/// Takes a session out of its place; its socket, unless it had gone before.
+pub(crate) fn dismiss(core: &Core, client: &Client) -> Option<Socket> {
+    if client.is_gone.replace(true) {
+        return None;
+    }
     client.session.borrow_mut().on_end();
+    if let Session::SocketIo(session) = &*client.session.borrow() {
+        core.engine.borrow_mut().remove(session.sid());
+    }
     core.members.borrow_mut().remove(client.id);
-    core.clients.borrow_mut().remove(client.place);
+    core.clients.borrow_mut().remove(client.place as usize);
     let outlet = core.fanout.borrow_mut().remove(client.id);
     tracing::debug!(
         routed = outlet.routed,
@@ -106,120 +235,5 @@ pub(crate) fn dismiss(core: &Rc<Core>, client: &Client) {
         dropped = outlet.dropped,
         "session ended"
     );
-}
-
-/// Reads until the connection ends; returns the close frame that is still owed to the client.
-pub(crate) async fn read(
-    core: &Rc<Core>,
-    client: &Rc<Client>,
-    socket: &Socket,
-    leftover: Bytes,
-    mut inbound: Inbound,
-) -> Option<Close> {
-    let mut take_in = |bytes: &mut [u8]| inbound.take_in(core, client, bytes);
-    if let Err(close) = take_in(&mut Vec::from(leftover)) {
-        return Some(close);
-    }
-    loop {
-        pace(core, client, socket, HIGH_WATER_BYTES).await;
-        let length = match socket.read(&core.read_buffer).await {
-            Ok(0) | Err(_) => return None,
-            Ok(length) => length,
-        };
-        let is_full = {
-            let mut buffer = core.read_buffer.borrow_mut();
-            if let Err(close) = take_in(&mut buffer[..length]) {
-                return Some(close);
-            }
-            length == buffer.len()
-        };
-        // A client that sends without end does not keep the others waiting.
-        if is_full {
-            yield_now().await;
-        }
-    }
-}
-
-/// Waits until a client that gets back what it sends has taken all but so much of what waits for it; no other is waited
-/// for.
-async fn pace(core: &Rc<Core>, client: &Client, socket: &Socket, bytes_max: usize) {
-    loop {
-        {
-            let fanout = core.fanout.borrow();
-            let outlet = fanout.outlet(client.id);
-            if !outlet.is_paced || outlet.state != OutletState::Open || outlet.backlog.bytes() <= bytes_max {
-                return;
-            }
-        }
-        if !socket.writable().await {
-            return;
-        }
-        // Somebody else writes.
-        yield_now().await;
-    }
-}
-
-/// How what comes from a client becomes messages.
-pub(crate) enum Inbound {
-    WebSocket(websocket::Reader),
-    Lines(lines::Reader),
-    /// Whatever comes is passed over: only the end of it counts.
-    Nothing,
-}
-
-impl Inbound {
-    fn of(session: &Session, bytes_max: usize) -> Inbound {
-        match session {
-            Session::Binance(_) | Session::Api(_) | Session::Upbit(_) | Session::SocketIo(_) | Session::Rooms(_) => {
-                Inbound::WebSocket(websocket::Reader::new(bytes_max))
-            }
-            Session::Echo(_) => Inbound::WebSocket(websocket::Reader::new(bytes_max.max(echo::MESSAGE_BYTES_MAX))),
-            Session::Events(_) => Inbound::Nothing,
-            Session::Lines(_) => Inbound::Lines(lines::Reader::new(bytes_max)),
-        }
-    }
-
-    /// Takes in what was read. Fails with what the client is told at the end.
-    fn take_in(&mut self, core: &Rc<Core>, client: &Rc<Client>, bytes: &mut [u8]) -> Result<(), Close> {
-        match self {
-            Inbound::WebSocket(reader) => {
-                let mut inflater = client.deflates.then(|| core.inflater.borrow_mut());
-                reader.read(bytes, inflater.as_deref_mut(), |message| react(core, client, message.into()))
-            }
-            Inbound::Lines(reader) => {
-                if let (None, Some(first)) = (reader.mode(), bytes.first()) {
-                    let dialect = Dialect::from(Mode::of(*first));
-                    core.fanout.borrow_mut().set_dialect(client.id, dialect);
-                    if let Session::Lines(session) = &mut *client.session.borrow_mut() {
-                        session.set_dialect(dialect);
-                    }
-                }
-                let read = reader.read(bytes, |_, message| react(core, client, Incoming::Binary(message)));
-                read.map_err(|_| Close::TOO_LARGE)
-            }
-            Inbound::Nothing => Ok(()),
-        }
-    }
-}
-
-/// Has the session react to a message.
-pub(crate) fn react(core: &Rc<Core>, client: &Rc<Client>, incoming: Incoming<'_>) {
-    // A session that began by polling may be given up while what its client has sent is still being read.
-    if client.is_gone.get() {
-        return;
-    }
-    let mut effects = Effects::default();
-    client.session.borrow_mut().on_message(incoming, core.now_ms(), &mut effects);
-    if let Some(question) = effects.question.take() {
-        spawn_local(answer(Rc::clone(core), Rc::clone(client), question));
-    }
-    core.apply(client, effects);
-}
-
-/// Waits until the client has gone as well, for as long as a close may take, and does not look at what it still sends.
-/// Closing a socket with bytes unread resets the connection, and a reset may overtake the close frame.
-pub(crate) async fn see_off(core: &Rc<Core>, socket: &Socket) {
-    socket.finish();
-    let gone = async { while socket.read(&core.read_buffer).await.is_ok_and(|length| length > 0) {} };
-    let _ = tokio::time::timeout(Duration::from_millis(CLOSE_GRACE_MS), gone).await;
+    Some(outlet.sink)
 }

@@ -77,7 +77,6 @@ pub(crate) async fn listen(core: Rc<Core>, mut heard: Heard) {
         for said in turn.drain(..) {
             core.fanout.borrow_mut().set_now(core.now_ms());
             pass_on(&core, &said, &mut listeners);
-            core.drain_blocked();
             writes += listeners.events.len() + listeners.packed.len() + listeners.plain.len();
             if writes >= TURN_WRITES {
                 writes = 0;

@@ -19,6 +19,7 @@ use crate::protocol::websocket::Close;
 use crate::ring::Reader;
 use crate::server::accept::{Door, Listeners, accept};
 use crate::server::core::Core;
+use crate::server::read::attend_sockets;
 use crate::server::rooms::{self, Heard};
 use crate::server::socketio::desk::{Handover, attend};
 use crate::server::{Bell, Shared};
@@ -58,9 +59,10 @@ pub(crate) fn run(
         .enable_all()
         .build()
         .expect("a runtime needs a few file descriptors at the start");
-    let core = Rc::new(Core::new(index, shared, interest, reader));
     let tasks = LocalSet::new();
     tasks.block_on(&runtime, async {
+        let core = Rc::new(Core::new(index, shared, interest, reader));
+        spawn_local(attend_sockets(Rc::clone(&core)));
         spawn_local(accept(Rc::clone(&core), listeners.http, Door::Http));
         if let (Some(listener), Some(tls)) = (listeners.https, core.shared.tls.clone()) {
             spawn_local(accept(Rc::clone(&core), listener, Door::Https(tls)));
@@ -135,8 +137,6 @@ fn turn(core: &Rc<Core>) -> Turn {
     core.shared.metrics.cores[core.index].ticks_read.add(ticks as u64);
     fanout.flush();
     let is_ended = fanout.is_ended();
-    drop((fanout, reader));
-    core.drain_blocked();
     if is_ended && core.shared.config.exit_at_end { Turn::Ended } else { Turn::Read(ticks) }
 }
 
@@ -166,8 +166,9 @@ async fn look_after(core: Rc<Core>) {
     loop {
         clock.tick().await;
         let now_ms = core.now_ms();
-        let clients: Vec<Rc<_>> = core.clients.borrow().iter().map(|(_, client)| Rc::clone(client)).collect();
-        for client in clients {
+        let places = core.clients.borrow().capacity();
+        for place in 0..places {
+            let Some(client) = core.clients.borrow().get(place).cloned() else { continue };
             let mut effects = Effects::default();
             let routed = core.fanout.borrow().outlet(client.id).routed;
             client.session.borrow_mut().on_time(now_ms, routed, &mut effects);
@@ -178,7 +179,5 @@ async fn look_after(core: Rc<Core>) {
         let mut fanout = core.fanout.borrow_mut();
         fanout.set_now(now_ms);
         fanout.look_after();
-        drop(fanout);
-        core.drain_blocked();
     }
 }

@@ -1,13 +1,13 @@
 //! The way out of a session that began by polling.
 
-use std::cell::RefCell;
+use std::cell::{Ref, RefCell};
 use std::io::{self, ErrorKind, IoSlice};
 
 use tokio::sync::Notify;
 
 use crate::fanout::Sink;
 use crate::protocol::engineio::exchange::Exchange;
-use crate::server::client::Socket;
+use crate::server::socket::Socket;
 
 /// Where a session's frames go while it polls: into the answer to the GET that is held, and nowhere while none is. After
 /// the upgrade they go to the connection.
@@ -23,13 +23,18 @@ pub(crate) struct Mailbox {
 
 impl Mailbox {
     /// The connection, once there is one.
-    pub(crate) fn connection(&self) -> Option<Socket> {
-        self.connection.borrow().clone()
+    pub(crate) fn connection(&self) -> Ref<'_, Option<Socket>> {
+        self.connection.borrow()
+    }
+
+    /// The connection, which nothing goes over any more.
+    pub(crate) fn take_connection(&self) -> Option<Socket> {
+        self.connection.take()
     }
 
     /// From now on everything goes over this connection.
-    pub(crate) fn upgrade(&self, socket: &Socket) {
-        *self.connection.borrow_mut() = Some(socket.clone());
+    pub(crate) fn upgrade(&self, socket: Socket) {
+        *self.connection.borrow_mut() = Some(socket);
         self.exchange.borrow_mut().probe(false);
         self.ready.notify_one();
     }
@@ -71,8 +76,6 @@ impl Mailbox {
         self.exchange.borrow_mut().end();
         self.ready.notify_one();
         self.over.notify_one();
-        if let Some(connection) = self.connection() {
-            connection.abort();
-        }
+        self.connection().iter().for_each(Socket::abort);
     }
 }

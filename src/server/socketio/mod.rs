@@ -22,6 +22,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, ORIGIN};
+use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, Response, StatusCode};
 use tokio::sync::oneshot;
 use tokio::task::spawn_local;
@@ -29,9 +30,9 @@ use tokio::time::Instant;
 
 use crate::protocol::engineio::id::Sid;
 use crate::protocol::engineio::open::{Query, Refusal, Transport};
-use crate::server::client::Socket;
 use crate::server::core::Core;
 use crate::server::handshake;
+use crate::server::socket::Socket;
 use crate::session::socketio::Service;
 
 /// What is answered to a request.
@@ -126,8 +127,10 @@ async fn serve(core: &Rc<Core>, service: Service, request: Request<Incoming>, pe
             let packet = session::open_polling(core, service, peer);
             Ok(answer(StatusCode::OK, "text/plain; charset=UTF-8", packet))
         }
-        Transport::WebSocket => upgrade(core, request, move |core, socket, leftover| {
-            session::run_on_websocket(core, service, socket, leftover, peer)
+        Transport::WebSocket => upgrade(core, request, async move |core, upgraded| {
+            if let Some((socket, leftover)) = Socket::take(upgraded) {
+                session::open_on_websocket(&core, service, socket, &leftover, peer);
+            }
         }),
     }
 }
@@ -162,8 +165,10 @@ pub(crate) async fn serve_session(
     match (request.method(), &session.mailbox) {
         _ if is_upgrade && transport == Transport::WebSocket => {
             let asked_at = Instant::now();
-            upgrade(core, request, move |core, socket, leftover| {
-                probe::probe(core, session, socket, leftover, asked_at)
+            upgrade(core, request, async move |core, upgraded| {
+                if let Some((socket, leftover)) = Socket::take(upgraded) {
+                    probe::probe(&core, &session, socket, &leftover, asked_at).await;
+                }
             })
         }
         _ if is_upgrade || transport == Transport::WebSocket => Err(Refusal::BadRequest),
@@ -174,18 +179,17 @@ pub(crate) async fn serve_session(
 }
 
 /// Answers a handshake, and goes on with the connection once the client has the answer.
-fn upgrade<F: Future<Output = ()> + 'static>(
+fn upgrade(
     core: &Rc<Core>,
     mut request: Request<Incoming>,
-    run: impl FnOnce(Rc<Core>, Socket, Bytes) -> F + 'static,
+    run: impl AsyncFnOnce(Rc<Core>, Upgraded) + 'static,
 ) -> Result<Answer, Refusal> {
     handshake::check(&request).map_err(|_| Refusal::BadRequest)?;
     let (response, upgraded) = fastwebsockets::upgrade::upgrade(&mut request).map_err(|_| Refusal::BadRequest)?;
     let core = Rc::clone(core);
     spawn_local(async move {
         let Ok(websocket) = upgraded.await else { return };
-        let Some((socket, leftover)) = Socket::take_over(websocket.into_inner().into_inner()) else { return };
-        run(core, socket, leftover).await;
+        run(core, websocket.into_inner().into_inner()).await;
     });
     Ok(response.map(|_| Full::default()))
 }

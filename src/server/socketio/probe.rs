@@ -1,18 +1,17 @@
 //! From polling to a WebSocket: the new connection is probed, then everything goes over it.
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::fanout::Sink;
 use crate::protocol::engineio::open::Transport;
 use crate::protocol::websocket::{Close, Message, Opcode, Reader, write_frame};
-use crate::server::client::Socket;
 use crate::server::core::Core;
-use crate::server::read::{Inbound, react, read, see_off};
+use crate::server::inbound::{Inbound, react};
+use crate::server::read::{see_off, start_reading};
+use crate::server::socket::Socket;
 use crate::server::socketio::mailbox::Mailbox;
 use crate::server::socketio::session::EngineSession;
 
@@ -27,87 +26,105 @@ enum Phase {
     Failed,
 }
 
-/// Has the session probe a connection, and move to it if the client wants that; then reads from it until its end. A
-/// session that has one already is not disturbed.
+/// Has the session probe a connection, and move to it if the client wants that. A session that has one already is not
+/// disturbed.
 pub(crate) async fn probe(
-    core: Rc<Core>,
-    session: Rc<EngineSession>,
+    core: &Rc<Core>,
+    session: &EngineSession,
     socket: Socket,
-    leftover: Bytes,
+    leftover: &[u8],
     asked_at: Instant,
 ) {
-    let Some(mailbox) = session.mailbox.clone().filter(|_| session.transport.get() == Transport::Polling) else {
-        return close(&core, &socket, Close::NORMAL).await;
+    let Some(mailbox) = session.mailbox.as_ref().filter(|_| session.transport.get() == Transport::Polling) else {
+        return close(core, &socket, Close::NORMAL).await;
     };
     if session.is_probed.replace(true) {
-        return close(&core, &socket, Close::NORMAL).await;
+        return close(core, &socket, Close::NORMAL).await;
     }
-    let limits = core.shared.config.socketio.limits.engine;
-    let deadline = asked_at + Duration::from_millis(limits.upgrade_timeout_ms);
-    let mut reader = Reader::new(limits.payload_bytes_max);
-    let phase = Cell::new(Phase::Probing);
-    let mut bytes = Vec::from(leftover);
-    let broken = loop {
-        let taken = reader.read(&mut bytes, None, |message| match phase.get() {
-            Phase::Probing => phase.set(answer(&core, &session, &mailbox, &socket, message)),
-            Phase::Upgraded => react(&core, &session.client, message.into()),
-            Phase::Failed => {}
-        });
-        if let Err(close) = taken {
-            break Some(close);
-        }
-        if phase.get() != Phase::Probing || session.client.is_gone.get() {
-            break None;
-        }
-        bytes = match tokio::time::timeout_at(deadline, socket.read(&core.read_buffer)).await {
-            Ok(Ok(length)) if length > 0 => core.read_buffer.borrow()[..length].to_vec(),
-            _ => break Some(Close::NORMAL),
-        };
-    };
+    let broken = ask(core, session, mailbox, socket, leftover, asked_at).await;
     session.is_probed.set(false);
-    if phase.get() != Phase::Upgraded {
+    if let Err((socket, owed)) = broken {
         mailbox.exchange.borrow_mut().probe(false);
-        return close(&core, &socket, broken.unwrap_or(Close::INVALID_REQUEST)).await;
-    }
-    let owed = match broken {
-        Some(close) => Some(close),
-        None => {
-            let inbound = Inbound::WebSocket(reader);
-            read(&core, &session.client, &socket, Bytes::new(), inbound).await
-        }
-    };
-    if let Some(close) = owed
-        && !session.client.is_gone.get()
-    {
-        core.fanout.borrow_mut().give_up(session.client.id, close);
-    }
-    mailbox.over.notify_one();
-    if owed.is_some() {
-        see_off(&core, &socket).await;
+        close(core, &socket, owed).await;
     }
 }
 
-/// What a message makes of a connection that is being probed.
-fn answer(core: &Rc<Core>, session: &EngineSession, mailbox: &Mailbox, socket: &Socket, message: Message<'_>) -> Phase {
+/// Waits for what the client says on the connection. If it wants to move to it, it has, with all that it said behind that.
+///
+/// # Errors
+/// The connection, and what its client is owed.
+async fn ask(
+    core: &Rc<Core>,
+    session: &EngineSession,
+    mailbox: &Mailbox,
+    socket: Socket,
+    leftover: &[u8],
+    asked_at: Instant,
+) -> Result<(), (Socket, Close)> {
+    let Ok(watch) = core.poller.watch_for_task(&socket) else { return Err((socket, Close::NORMAL)) };
+    let limits = core.shared.config.socketio.limits.engine;
+    let deadline = asked_at + Duration::from_millis(limits.upgrade_timeout_ms);
+    let mut reader = Reader::new(limits.payload_bytes_max);
+    let (mut phase, mut socket) = (Phase::Probing, Some(socket));
+    let mut bytes = Vec::from(leftover);
+    loop {
+        let taken = reader.read(&mut bytes, None, |message| match (phase, socket.take()) {
+            (Phase::Probing, Some(connection)) => (phase, socket) = answer(core, session, mailbox, connection, message),
+            (Phase::Upgraded, _) => react(core, &session.client, message.into()),
+            (_, left) => socket = left,
+        });
+        let Some(connection) = &socket else {
+            *session.client.inbound.borrow_mut() = Inbound::WebSocket(reader);
+            session.client.owed.set(taken.err());
+            start_reading(core, &session.client, &[]);
+            return Ok(());
+        };
+        let owed = match (phase, taken) {
+            (_, Err(close)) => close,
+            (Phase::Probing, Ok(())) if !session.client.is_gone.get() => {
+                let read = watch.read(connection, &core.read_buffer);
+                match tokio::time::timeout_at(deadline, read).await {
+                    Ok(Ok(length)) if length > 0 => {
+                        bytes = core.read_buffer.borrow()[..length].to_vec();
+                        continue;
+                    }
+                    _ => Close::NORMAL,
+                }
+            }
+            _ => Close::INVALID_REQUEST,
+        };
+        return socket.map_or(Ok(()), |socket| Err((socket, owed)));
+    }
+}
+
+/// What a message makes of a connection that is being probed; the connection, unless the session has it now.
+fn answer(
+    core: &Core,
+    session: &EngineSession,
+    mailbox: &Mailbox,
+    socket: Socket,
+    message: Message<'_>,
+) -> (Phase, Option<Socket>) {
     let is_over = session.client.is_gone.get() || mailbox.exchange.borrow().is_over();
-    match message {
+    let phase = match message {
         _ if is_over => Phase::Failed,
         Message::Text("2probe") => {
             let mut frame = Vec::new();
             write_frame(Opcode::Text, b"3probe", &mut frame);
             // A few bytes on a connection that has carried none; if they do not fit, it is not fit for anything.
-            if !socket.try_send(&frame).is_ok_and(|sent| sent == frame.len()) {
-                return Phase::Failed;
+            if socket.try_send(&frame).is_ok_and(|sent| sent == frame.len()) {
+                mailbox.exchange.borrow_mut().probe(true);
+                mailbox.ready.notify_one();
+                Phase::Probing
+            } else {
+                Phase::Failed
             }
-            mailbox.exchange.borrow_mut().probe(true);
-            mailbox.ready.notify_one();
-            Phase::Probing
         }
         Message::Text("5") => {
             session.transport.set(Transport::WebSocket);
             mailbox.upgrade(socket);
             core.drain(session.client.id);
-            Phase::Upgraded
+            return (Phase::Upgraded, None);
         }
         Message::Ping(payload) => {
             let mut frame = Vec::new();
@@ -117,11 +134,12 @@ fn answer(core: &Rc<Core>, session: &EngineSession, mailbox: &Mailbox, socket: &
         }
         Message::Pong(_) => Phase::Probing,
         _ => Phase::Failed,
-    }
+    };
+    (phase, Some(socket))
 }
 
 /// Closes a connection that is nobody's.
-async fn close(core: &Rc<Core>, socket: &Socket, close: Close) {
+async fn close(core: &Core, socket: &Socket, close: Close) {
     let mut frame = Vec::new();
     close.write(&mut frame);
     let _ = socket.try_send(&frame);

@@ -7,14 +7,16 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use tokio::task::{JoinHandle, spawn_local};
 
 use crate::protocol::engineio::id::Sid;
 use crate::protocol::engineio::open::Transport;
 use crate::protocol::websocket::Reader;
-use crate::server::client::{Client, Socket};
+use crate::server::client::Client;
 use crate::server::core::Core;
-use crate::server::read::{Inbound, admit, dismiss, read, see_off};
+use crate::server::inbound::Inbound;
+use crate::server::read::{admit, dismiss, start_reading};
+use crate::server::socket::Socket;
 use crate::server::socketio::mailbox::Mailbox;
 use crate::session::socketio::{Service, SocketIoSession};
 use crate::session::{Effects, Session};
@@ -28,6 +30,14 @@ pub(crate) struct EngineSession {
     pub(crate) is_probed: Cell<bool>,
     /// `None` for one that has been on a WebSocket from the start.
     pub(crate) mailbox: Option<Rc<Mailbox>>,
+    /// Tells it the time.
+    keeper: JoinHandle<()>,
+}
+
+impl Drop for EngineSession {
+    fn drop(&mut self) {
+        self.keeper.abort();
+    }
 }
 
 impl EngineSession {
@@ -44,77 +54,59 @@ impl EngineSession {
 
 /// Opens a session that polls; its opening packet.
 pub(crate) fn open_polling(core: &Rc<Core>, service: Service, peer: IpAddr) -> String {
-    let sid = Sid::new(core.index);
-    let limits = core.shared.config.socketio.limits.clone();
-    let session = SocketIoSession::new(
-        sid.clone(),
-        Transport::Polling,
-        (service, limits),
-        Arc::clone(&core.shared.recoveries),
-        core.now_ms(),
-    )
-    .with_rooms(core.shared.rooms.as_ref(), core.index, core.now_ms());
+    let (sid, session) = begin(core, service, Transport::Polling);
     let packet = session.open_packet();
     let mailbox = Rc::new(Mailbox::default());
-    let session = Session::SocketIo(Box::new(session));
-    let client = admit(core, Socket::Mailbox(Rc::clone(&mailbox)), session, peer, false);
-    let session = Rc::new(EngineSession {
-        client: Rc::clone(&client),
-        transport: Cell::new(Transport::Polling),
-        is_probed: Cell::new(false),
-        mailbox: Some(Rc::clone(&mailbox)),
-    });
-    core.engine.borrow_mut().insert(sid.clone(), session);
-    let core = Rc::clone(core);
-    tokio::task::spawn_local(async move {
-        tokio::select! {
-            () = mailbox.over.notified() => {}
-            () = keep_time(&core, &client) => {}
-        }
-        core.engine.borrow_mut().remove(&sid);
-        dismiss(&core, &client);
-    });
+    let socket = Socket::Mailbox(Rc::clone(&mailbox));
+    let client = admit(core, socket, Session::SocketIo(Box::new(session)), Inbound::Nothing, peer, false);
+    let keeper = {
+        let (core, client, mailbox) = (Rc::clone(core), Rc::clone(&client), Rc::clone(&mailbox));
+        spawn_local(async move {
+            tokio::select! {
+                () = mailbox.over.notified() => drop(dismiss(&core, &client)),
+                () = keep_time(&core, &client) => {}
+            }
+        })
+    };
+    enlist(core, sid, client, Transport::Polling, Some(mailbox), keeper);
     packet
 }
 
-/// Runs a session on a WebSocket from its beginning to its end.
-pub(crate) async fn run_on_websocket(core: Rc<Core>, service: Service, socket: Socket, leftover: Bytes, peer: IpAddr) {
+/// Opens a session on a WebSocket; `leftover` came behind its request.
+pub(crate) fn open_on_websocket(core: &Rc<Core>, service: Service, socket: Socket, leftover: &[u8], peer: IpAddr) {
     if core.is_stopping.get() {
         return;
     }
+    let (sid, session) = begin(core, service, Transport::WebSocket);
+    let inbound = Inbound::WebSocket(Reader::new(core.shared.config.socketio.limits.engine.payload_bytes_max));
+    let client = admit(core, socket, Session::SocketIo(Box::new(session)), inbound, peer, false);
+    let keeper = {
+        let (core, client) = (Rc::clone(core), Rc::clone(&client));
+        spawn_local(async move { keep_time(&core, &client).await })
+    };
+    enlist(core, sid, Rc::clone(&client), Transport::WebSocket, None, keeper);
+    start_reading(core, &client, leftover);
+}
+
+fn begin(core: &Core, service: Service, transport: Transport) -> (Sid, SocketIoSession) {
     let sid = Sid::new(core.index);
     let limits = core.shared.config.socketio.limits.clone();
-    let payload_bytes_max = limits.engine.payload_bytes_max;
-    let session = SocketIoSession::new(
-        sid.clone(),
-        Transport::WebSocket,
-        (service, limits),
-        Arc::clone(&core.shared.recoveries),
-        core.now_ms(),
-    )
-    .with_rooms(core.shared.rooms.as_ref(), core.index, core.now_ms());
-    let client = admit(&core, socket.clone(), Session::SocketIo(Box::new(session)), peer, false);
-    let session = EngineSession {
-        client: Rc::clone(&client),
-        transport: Cell::new(Transport::WebSocket),
-        is_probed: Cell::new(false),
-        mailbox: None,
-    };
-    core.engine.borrow_mut().insert(sid.clone(), Rc::new(session));
-    let reader = Reader::new(payload_bytes_max);
-    let inbound = Inbound::WebSocket(reader);
-    let close = tokio::select! {
-        close = read(&core, &client, &socket, leftover, inbound) => close,
-        () = keep_time(&core, &client) => None,
-    };
-    if let Some(close) = close {
-        core.fanout.borrow_mut().give_up(client.id, close);
-    }
-    core.engine.borrow_mut().remove(&sid);
-    dismiss(&core, &client);
-    if close.is_some() {
-        see_off(&core, &socket).await;
-    }
+    let recoveries = Arc::clone(&core.shared.recoveries);
+    let session = SocketIoSession::new(sid.clone(), transport, (service, limits), recoveries, core.now_ms());
+    (sid, session.with_rooms(core.shared.rooms.as_ref(), core.index, core.now_ms()))
+}
+
+/// Lets further requests find a session, until it is [dismissed](dismiss).
+fn enlist(
+    core: &Core,
+    sid: Sid,
+    client: Rc<Client>,
+    transport: Transport,
+    mailbox: Option<Rc<Mailbox>>,
+    keeper: JoinHandle<()>,
+) {
+    let (transport, is_probed) = (Cell::new(transport), Cell::new(false));
+    core.engine.borrow_mut().insert(sid, Rc::new(EngineSession { client, transport, is_probed, mailbox, keeper }));
 }
 
 /// Tells a session the time whenever it wants to know it, exactly then.
@@ -127,7 +119,7 @@ async fn keep_time(core: &Rc<Core>, client: &Client) {
         let wait_ms = deadline_ms.saturating_sub(core.now_ms());
         tokio::time::sleep(Duration::from_millis(wait_ms.max(1))).await;
         if tell_time(core, client) {
-            // It ends, in its own time: whoever sees that drops this.
+            // It ends, in its own time; this is dropped with it.
             return pending().await;
         }
     }

@@ -16,11 +16,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice, Read, Write};
-use std::task::{Context, Poll, ready};
+use std::net::{Shutdown, TcpStream};
 
 use rustls::ServerConnection;
-use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
 /// Most plain bytes in a record (RFC 8446, section 5.1), and most that wait encrypted for the kernel.
 const RECORD_BYTES: usize = 16 << 10;
@@ -38,14 +36,8 @@ pub(crate) struct TlsSocket {
 }
 
 impl TlsSocket {
-    /// Takes over a connection after its handshake.
-    pub(crate) fn new(stream: TlsStream<TcpStream>) -> TlsSocket {
-        let (stream, connection) = stream.into_inner();
-        Self::of(stream, connection)
-    }
-
-    /// The same for the two apart.
-    pub(crate) fn of(stream: TcpStream, mut connection: ServerConnection) -> TlsSocket {
+    /// Takes over a connection after its handshake. The socket never blocks.
+    pub(crate) fn new(stream: TcpStream, mut connection: ServerConnection) -> TlsSocket {
         connection.set_buffer_limit(Some(RECORD_BYTES));
         let connection = RefCell::new(connection);
         TlsSocket { stream, connection, is_ahead: Cell::new(false), is_finishing: Cell::new(false) }
@@ -95,40 +87,34 @@ impl TlsSocket {
         }
     }
 
-    /// Reads and decrypts into `buffer`, which is only used when there is something to read; 0 at the end.
-    pub(crate) fn poll_read(&self, cx: &mut Context<'_>, buffer: &RefCell<Box<[u8]>>) -> Poll<io::Result<usize>> {
+    /// Reads and decrypts what has come, as much of it as `buffer` holds; 0 at the end. To be called also when the socket
+    /// takes bytes again: TLS may have something to say itself.
+    ///
+    /// # Errors
+    /// `WouldBlock` if nothing has come; any other if the connection has failed.
+    pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let connection = &mut *self.connection.borrow_mut();
         loop {
-            match connection.reader().read(&mut buffer.borrow_mut()) {
+            match connection.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Ok(length) if length > 0 => return Poll::Ready(Ok(length)),
+                Ok(length) if length > 0 => return Ok(length),
                 // Without the notice that TLS has for it, the end is an end all the same: WebSocket has its own.
-                Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Poll::Ready(Err(error)),
+                Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
                 Ok(_) | Err(_) => {
                     connection.send_close_notify();
                     let _ = self.flush(connection);
-                    return Poll::Ready(Ok(0));
+                    return Ok(0);
                 }
             }
             // What TLS itself had to say on what it read, and the rest of what was sent last.
-            while connection.wants_write() && self.stream.poll_write_ready(cx)?.is_ready() {
-                self.flush(connection)?;
+            if self.flush(connection)? && self.is_finishing.replace(false) {
+                shut_down(&self.stream, Shutdown::Write);
             }
-            if self.is_finishing.get() && !connection.wants_write() {
-                self.is_finishing.set(false);
-                shut_down(&self.stream, std::net::Shutdown::Write);
-            }
-            ready!(self.stream.poll_read_ready(cx))?;
-            match connection.read_tls(&mut Direct(&self.stream)) {
-                Ok(_) => {
-                    if let Err(error) = connection.process_new_packets() {
-                        // The client is told why, if it can be.
-                        let _ = self.flush(connection);
-                        return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error)));
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Poll::Ready(Err(error)),
+            connection.read_tls(&mut &self.stream)?;
+            if let Err(error) = connection.process_new_packets() {
+                // The client is told why, if it can be.
+                let _ = self.flush(connection);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, error));
             }
         }
     }
@@ -139,20 +125,20 @@ impl TlsSocket {
         connection.send_close_notify();
         match self.flush(connection) {
             Ok(false) => self.is_finishing.set(true),
-            Ok(true) | Err(_) => shut_down(&self.stream, std::net::Shutdown::Write),
+            Ok(true) | Err(_) => shut_down(&self.stream, Shutdown::Write),
         }
     }
 
     /// Ends the connection at once. The client sees an end without the notice that TLS has for it: there may be no
     /// room for that, and this is for clients that are not to get anything more.
     pub(crate) fn abort(&self) {
-        shut_down(&self.stream, std::net::Shutdown::Both);
+        shut_down(&self.stream, Shutdown::Both);
     }
 
     /// Gives the kernel what is encrypted; whether it took all of it.
     fn flush(&self, connection: &mut ServerConnection) -> io::Result<bool> {
         while connection.wants_write() {
-            match connection.write_tls(&mut Direct(&self.stream)) {
+            match connection.write_tls(&mut &self.stream) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
@@ -163,32 +149,9 @@ impl TlsSocket {
     }
 }
 
-fn shut_down(stream: &TcpStream, how: std::net::Shutdown) {
+fn shut_down(stream: &TcpStream, how: Shutdown) {
     // An error means that the connection has already ended.
-    let _ = socket2::SockRef::from(stream).shutdown(how);
-}
-
-/// The socket as rustls reads and writes it. Never waits.
-struct Direct<'a>(&'a TcpStream);
-
-impl Read for Direct<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.try_read(buffer)
-    }
-}
-
-impl Write for Direct<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.try_write(bytes)
-    }
-
-    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.try_write_vectored(slices)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    let _ = stream.shutdown(how);
 }
 
 #[cfg(test)]
@@ -198,6 +161,7 @@ mod tests {
     use rustls::pki_types::ServerName;
     use rustls::pki_types::pem::PemObject;
     use tokio::io::AsyncReadExt;
+    use tokio::task::yield_now;
     use tokio_rustls::{TlsAcceptor, TlsConnector, client};
 
     use super::*;
@@ -205,7 +169,7 @@ mod tests {
     use crate::server::tls::Tls;
 
     /// Both ends of a connection whose buffers in the kernel are small.
-    async fn ends() -> (TlsSocket, client::TlsStream<TcpStream>) {
+    async fn ends() -> (TlsSocket, client::TlsStream<tokio::net::TcpStream>) {
         let tls = Tls::new(IdentitySource::SelfSigned).unwrap();
         let mut roots = rustls::RootCertStore::empty();
         let pem = tls.self_signed().unwrap().as_bytes();
@@ -223,7 +187,8 @@ mod tests {
         let (acceptor, connector) = (TlsAcceptor::from(tls.config()), TlsConnector::from(Arc::new(config)));
         let name = ServerName::try_from("localhost").unwrap();
         let (near, far) = tokio::join!(acceptor.accept(near), connector.connect(name, far));
-        (TlsSocket::new(near.unwrap()), far.unwrap())
+        let (stream, connection) = near.unwrap().into_inner();
+        (TlsSocket::new(stream.into_std().unwrap(), connection), far.unwrap())
     }
 
     fn is_full(result: &io::Result<usize>) -> bool {
@@ -257,7 +222,8 @@ mod tests {
                 assert!(socket.connection.borrow().wants_write() || !socket.is_ahead.get());
                 if is_full(&result) {
                     full += 1;
-                    socket.stream().writable().await.unwrap();
+                    // The peer reads.
+                    yield_now().await;
                 } else {
                     sent += result.unwrap();
                     ahead += u32::from(socket.is_ahead.get());
@@ -285,9 +251,15 @@ mod tests {
         let unreported = usize::from(socket.is_ahead.get());
         socket.finish();
         assert!(socket.is_finishing.get());
-        let buffer = RefCell::new(vec![0; 100].into_boxed_slice());
         let mut received = Vec::new();
-        let reading = std::future::poll_fn(|cx| socket.poll_read(cx, &buffer));
+        let reading = async {
+            loop {
+                match socket.try_read(&mut [0; 100]) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => yield_now().await,
+                    read => return read,
+                }
+            }
+        };
         let (end, _) = tokio::join!(reading, async {
             peer.read_to_end(&mut received).await.unwrap();
             tokio::io::AsyncWriteExt::shutdown(&mut peer).await.unwrap();

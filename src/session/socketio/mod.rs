@@ -133,6 +133,11 @@ impl SocketIoSession {
         self
     }
 
+    /// Its id.
+    pub fn sid(&self) -> &Sid {
+        &self.sid
+    }
+
     /// The packet that opens the session, where it is a frame's; one that polls has it in the answer to its request.
     pub fn begin(&mut self, effects: &mut Effects) {
         if self.transport == Transport::WebSocket {
