@@ -1,6 +1,7 @@
 //! What holds for clients of Binance.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -57,7 +58,7 @@ pub struct RawBinance {
 #[derive(Clone, Debug)]
 pub struct BinanceConfig {
     /// Of each connection.
-    pub limits: BinanceLimits,
+    pub limits: Arc<BinanceLimits>,
     /// Connections from one IP address within 5 minutes; 0 for any number.
     pub attempts_max: u32,
     /// Symbols that are listed whether or not the tape has them; `None` for the tape's alone. Worst case in memory: the
@@ -87,7 +88,7 @@ impl RawBinance {
     /// Fills in what is absent.
     pub(super) fn check(self) -> BinanceConfig {
         BinanceConfig {
-            limits: BinanceLimits {
+            limits: Arc::new(BinanceLimits {
                 streams_max: self.streams_max.unwrap_or(1_024),
                 heartbeat: HeartbeatLimits {
                     ping_interval_ms: millis(self.ping_interval, 20),
@@ -99,7 +100,7 @@ impl RawBinance {
                 },
                 lifetime_ms: millis(self.connection_lifetime, 86_400),
                 serves_retired_names: self.retired_names.unwrap_or(true),
-            },
+            }),
             attempts_max: self.attempts_max.unwrap_or(300),
             exchange_info: self.exchange_info,
             weight_max: self.weight_max.unwrap_or(6_000),

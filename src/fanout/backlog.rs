@@ -92,9 +92,12 @@ impl Segment {
     }
 }
 
-/// What one session has still to be sent.
+/// What one session has still to be sent. Memory: a pointer for a session that has taken everything from the first.
 #[derive(Debug, Default)]
-pub struct Backlog {
+pub struct Backlog(Option<Box<Held>>);
+
+#[derive(Debug, Default)]
+struct Held {
     segments: VecDeque<Segment>,
     bytes: usize,
     conflated_to: usize,
@@ -105,57 +108,66 @@ impl Backlog {
     /// Whether everything was sent.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.segments.is_empty()
+        self.0.as_ref().is_none_or(|held| held.segments.is_empty())
     }
 
     /// Bytes still to be sent.
     pub fn bytes(&self) -> usize {
-        self.bytes
+        self.0.as_ref().map_or(0, |held| held.bytes)
     }
 
     /// Frames still to be sent, one that was sent in part included.
     pub fn frames(&self) -> u64 {
-        self.segments.iter().map(Segment::frames).sum()
+        self.segments().map(Segment::frames).sum()
+    }
+
+    fn segments(&self) -> impl Iterator<Item = &Segment> {
+        self.0.iter().flat_map(|held| &held.segments)
+    }
+
+    fn held(&mut self) -> &mut Held {
+        self.0.get_or_insert_default()
     }
 
     /// Adds what remains of a batch from `start` on.
     pub fn push(&mut self, batch: &Rc<Batch>, start: usize) {
-        let end = batch.bytes.len();
-        self.bytes += end - start;
-        self.has_volatile |= batch.has_volatile;
-        self.segments.push_back(Segment { batch: Rc::clone(batch), start: start as u32, end: end as u32 });
+        let (end, held) = (batch.bytes.len(), self.held());
+        held.bytes += end - start;
+        held.has_volatile |= batch.has_volatile;
+        held.segments.push_back(Segment { batch: Rc::clone(batch), start: start as u32, end: end as u32 });
     }
 
     /// Adds a batch before everything else but the rest of a frame that was sent in part.
     pub fn push_ahead(&mut self, batch: &Rc<Batch>) {
+        let held = self.held();
         let mut place = 0;
-        if let Some(head) = self.segments.front_mut() {
+        if let Some(head) = held.segments.front_mut() {
             let frame = head.batch.frames_before(head.start);
             if head.batch.begin(frame) < head.start {
                 let middle = head.batch.marks[frame].end;
                 let partial = Segment { end: middle, ..head.clone() };
                 head.start = middle;
                 if head.start == head.end {
-                    self.segments.pop_front();
+                    held.segments.pop_front();
                 }
-                self.segments.push_front(partial);
+                held.segments.push_front(partial);
                 place = 1;
             }
         }
         let end = batch.bytes.len();
-        self.bytes += end;
-        self.segments.insert(place, Segment { batch: Rc::clone(batch), start: 0, end: end as u32 });
+        held.bytes += end;
+        held.segments.insert(place, Segment { batch: Rc::clone(batch), start: 0, end: end as u32 });
     }
 
     /// Whether it may hold frames that are replaced as soon as there is a newer one.
     pub fn has_volatile(&self) -> bool {
-        self.has_volatile
+        self.0.as_ref().is_some_and(|held| held.has_volatile)
     }
 
     /// Gathers what comes next for one write call; returns how many of the slices are filled.
     pub fn gather<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut filled = 0;
-        for (slice, segment) in slices.iter_mut().zip(&self.segments) {
+        for (slice, segment) in slices.iter_mut().zip(self.segments()) {
             *slice = IoSlice::new(segment.bytes());
             filled += 1;
         }
@@ -165,44 +177,69 @@ impl Backlog {
     /// Takes note that the socket took `bytes`; returns how many frames that completed.
     pub fn sent(&mut self, mut bytes: usize) -> u64 {
         let mut frames = 0;
-        self.bytes -= bytes;
+        let held = self.held();
+        held.bytes -= bytes;
         while bytes > 0 {
-            let Some(segment) = self.segments.front_mut() else { break };
+            let Some(segment) = held.segments.front_mut() else { break };
             let took = bytes.min(segment.bytes().len());
             let before = segment.batch.frames_before(segment.start);
             segment.start += took as u32;
             frames += (segment.batch.frames_before(segment.start) - before) as u64;
             bytes -= took;
             if segment.start == segment.end {
-                self.segments.pop_front();
+                held.segments.pop_front();
             }
         }
-        if self.segments.is_empty() {
-            self.conflated_to = 0;
-            self.has_volatile = false;
+        if held.segments.is_empty() {
+            held.conflated_to = 0;
+            held.has_volatile = false;
         }
         frames
     }
 
     /// Whether it has grown enough since it was last conflated for another try to be worth its cost.
     pub fn wants_conflation(&self, limits: &BacklogLimits) -> bool {
-        self.bytes > limits.bytes_max / 2 && self.bytes > self.conflated_to.saturating_mul(2).min(limits.bytes_max)
+        self.0.as_ref().is_some_and(|held| {
+            let again = held.conflated_to.saturating_mul(2).min(limits.bytes_max);
+            held.bytes > limits.bytes_max / 2 && held.bytes > again
+        })
     }
 
     /// Leaves out every frame that a newer one replaces, but for one that was sent in part; returns how many.
     ///
     /// Cost: one pass over the frames kept and left out.
     pub fn conflate(&mut self) -> u64 {
-        let left_out = self.leave_out(|mark| mark.replaces != Mark::KEPT);
-        self.conflated_to = self.bytes;
+        let held = self.held();
+        let left_out = held.leave_out(|mark| mark.replaces != Mark::KEPT);
+        held.conflated_to = held.bytes;
         left_out
     }
 
     /// The same for those frames only that are replaced however little waits.
     pub fn conflate_volatile(&mut self) -> u64 {
-        self.leave_out(Mark::is_volatile)
+        self.held().leave_out(Mark::is_volatile)
     }
 
+    /// Drops everything but the rest of a frame that was sent in part; returns how many frames that dropped.
+    pub fn abandon(&mut self) -> u64 {
+        let frames = self.frames();
+        let held = self.held();
+        let mut kept = None;
+        if let Some(head) = held.segments.front() {
+            let frame = head.batch.frames_before(head.start);
+            if head.batch.begin(frame) < head.start {
+                kept = Some(Segment { end: head.batch.marks[frame].end, ..head.clone() });
+            }
+        }
+        let dropped = frames - kept.iter().map(Segment::frames).sum::<u64>();
+        held.segments.clear();
+        held.segments.extend(kept);
+        held.bytes = held.segments.iter().map(|segment| segment.bytes().len()).sum();
+        dropped
+    }
+}
+
+impl Held {
     fn leave_out(&mut self, may_go: impl Fn(Mark) -> bool) -> u64 {
         let mut newest = FxHashSet::default();
         let mut kept = VecDeque::with_capacity(self.segments.len());
@@ -238,22 +275,6 @@ impl Backlog {
         self.bytes = self.segments.iter().map(|segment| segment.bytes().len()).sum();
         left_out
     }
-
-    /// Drops everything but the rest of a frame that was sent in part; returns how many frames that dropped.
-    pub fn abandon(&mut self) -> u64 {
-        let mut kept = None;
-        if let Some(head) = self.segments.front() {
-            let frame = head.batch.frames_before(head.start);
-            if head.batch.begin(frame) < head.start {
-                kept = Some(Segment { end: head.batch.marks[frame].end, ..head.clone() });
-            }
-        }
-        let dropped = self.frames() - kept.iter().map(Segment::frames).sum::<u64>();
-        self.segments.clear();
-        self.segments.extend(kept);
-        self.bytes = self.segments.iter().map(|segment| segment.bytes().len()).sum();
-        dropped
-    }
 }
 
 #[cfg(test)]
@@ -270,7 +291,7 @@ mod tests {
     }
 
     fn rest(backlog: &Backlog) -> Vec<u8> {
-        backlog.segments.iter().flat_map(|segment| segment.bytes().to_vec()).collect()
+        backlog.segments().flat_map(|segment| segment.bytes().to_vec()).collect()
     }
 
     #[test]

@@ -30,9 +30,8 @@ impl<S: Sink> Fanout<S> {
     pub(super) fn keep(&mut self, id: OutletId, batch: &Rc<Batch>, sent: usize) {
         let outlet = &mut self.outlets[id.index()];
         let was_empty = outlet.backlog.is_empty();
-        let delivered = outlet.delivered;
-        outlet.keep(batch, sent);
-        self.metrics.cores[self.core].frames_delivered.add(outlet.delivered - delivered);
+        let delivered = outlet.keep(batch, sent);
+        self.metrics.cores[self.core].frames_delivered.add(delivered);
         if was_empty {
             outlet.progress_ms = self.now_ms;
         }

@@ -66,7 +66,6 @@ impl<S: Sink> Fanout<S> {
         match sent {
             Sent::All => {
                 outlet.routed += frames;
-                outlet.delivered += frames;
                 counts.frames_delivered.add(frames);
                 counts.writes.add(1);
                 counts.bytes_written.add(batch.bytes.len() as u64);

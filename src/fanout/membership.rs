@@ -8,6 +8,11 @@ use crate::fanout::routes::Want;
 use crate::fanout::writer::Fanout;
 
 impl<S: Sink> Fanout<S> {
+    /// Makes room for so many sessions, so that their table never moves. What is not used of it is no memory.
+    pub fn reserve(&mut self, sessions: usize) {
+        self.outlets.reserve(sessions);
+    }
+
     /// Adds a session's way out.
     pub fn open(&mut self, sink: S) -> OutletId {
         let id = OutletId(self.outlets.insert(Outlet::new(sink, self.now_ms)) as u32);
@@ -33,7 +38,7 @@ impl<S: Sink> Fanout<S> {
         if outlet.is_lagging {
             self.lagging.retain(|&other| other != id);
         }
-        let dropped = outlet.backlog.frames();
+        let dropped = std::mem::take(&mut outlet.backlog).frames();
         outlet.dropped += dropped;
         let counts = &self.metrics.cores[self.core];
         counts.frames_dropped.add(dropped);

@@ -44,7 +44,7 @@ pub enum OutletState {
     Dead,
 }
 
-/// A session's way out. In all states: routed = delivered + conflated + dropped + frames in the backlog.
+/// A session's way out.
 #[derive(Debug)]
 pub struct Outlet<S> {
     /// The socket.
@@ -67,8 +67,6 @@ pub struct Outlet<S> {
     pub is_lagging: bool,
     /// Frames due to it.
     pub routed: u64,
-    /// Frames of which the kernel took the last byte.
-    pub delivered: u64,
     /// Frames left out for newer ones.
     pub conflated: u64,
     /// Frames given up with the connection.
@@ -100,7 +98,6 @@ impl<S: Sink> Outlet<S> {
             progress_ms: now_ms,
             is_lagging: false,
             routed: 0,
-            delivered: 0,
             conflated: 0,
             dropped: 0,
         }
@@ -123,12 +120,17 @@ impl<S: Sink> Outlet<S> {
         }
     }
 
-    /// Keeps what the socket did not take of a batch.
-    pub fn keep(&mut self, batch: &Rc<Batch>, sent: usize) {
-        let done = batch.frames_before(sent as u32) as u64;
+    /// Frames of which the kernel took the last byte: all that were routed, but for those that were conflated or dropped
+    /// or wait. Counted so, and not one by one, as this is the only figure that would change with every write.
+    pub fn delivered(&self) -> u64 {
+        self.routed - self.conflated - self.dropped - self.backlog.frames()
+    }
+
+    /// Keeps what the socket did not take of a batch; how many of its frames it did take.
+    pub fn keep(&mut self, batch: &Rc<Batch>, sent: usize) -> u64 {
         self.routed += batch.marks.len() as u64;
-        self.delivered += done;
         self.backlog.push(batch, sent);
+        batch.frames_before(sent as u32) as u64
     }
 
     /// Writes from the backlog until it is empty or the socket full.
@@ -142,9 +144,7 @@ impl<S: Sink> Outlet<S> {
                 Ok(sent) => {
                     drained.writes += 1;
                     drained.bytes += sent;
-                    let frames = self.backlog.sent(sent);
-                    drained.frames += frames;
-                    self.delivered += frames;
+                    drained.frames += self.backlog.sent(sent);
                     self.progress_ms = now_ms;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

@@ -265,7 +265,6 @@ impl<S: Sink> Fanout<S> {
                     written += batch.bytes.len();
                     delivered += frames;
                     outlet.routed += frames;
-                    outlet.delivered += frames;
                 }
                 Sent::Part(sent) => {
                     writes += 1;

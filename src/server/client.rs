@@ -4,7 +4,6 @@ use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 
 use crate::fanout::OutletId;
-use crate::protocol::websocket::Close;
 use crate::server::inbound::Inbound;
 use crate::session::Session;
 
@@ -20,8 +19,6 @@ pub(crate) struct Client {
     pub(crate) deflates: bool,
     pub(crate) session: RefCell<Session>,
     pub(crate) inbound: RefCell<Inbound>,
-    /// The close frame that it is owed, after which nothing is read.
-    pub(crate) owed: Cell<Option<Close>>,
     pub(crate) has_subscribed: Cell<bool>,
     /// Whether the session has ended; its number may be another's by now.
     pub(crate) is_gone: Cell<bool>,

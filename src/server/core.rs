@@ -30,6 +30,10 @@ use crate::session::{Effects, End};
 /// Bytes read from a socket at once: more than a request has, unless it names thousands of streams.
 const READ_BYTES: usize = 32 << 10;
 
+/// Most sessions that a core has room for from the start. It is not memory before it is used, but a table that grows is,
+/// twice: where it was, and where it has gone.
+const SESSIONS_RESERVED_MAX: usize = 1 << 20;
+
 /// What the tasks of a core share. It never leaves its thread; nothing is borrowed across an await.
 pub(crate) struct Core {
     pub(crate) index: usize,
@@ -62,11 +66,13 @@ impl Core {
         let mut fanout = Fanout::new(shared.config.backlog, interest, Arc::clone(&shared.metrics), index);
         fanout.set_deflate_level(shared.config.upbit.deflate_level);
         fanout.set_epoch(shared.epoch);
+        let room = shared.config.connections_max.min(SESSIONS_RESERVED_MAX);
+        fanout.reserve(room);
         Core {
             index,
             fanout: RefCell::new(fanout),
             reader: RefCell::new(Some(reader)),
-            clients: RefCell::default(),
+            clients: RefCell::new(Slab::with_capacity(room)),
             poller: Poller::new().expect("a core needs a few file descriptors at the start"),
             unread: RefCell::default(),
             engine: RefCell::default(),

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -59,7 +60,7 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
         };
         let deflate = if core.shared.config.upbit.deflate { agree_on_deflate(&request) } else { None };
         let session = UpbitSession::new(venue, core.shared.config.upbit.limits, deflate.is_some(), core.now_ms());
-        let mut response = upgrade(core, request, Session::Upbit(session), peer, deflate);
+        let mut response = upgrade(core, request, Session::Upbit(Box::new(session)), peer, deflate);
         response.headers_mut().extend(head);
         return response;
     }
@@ -72,7 +73,7 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
                 return refusal;
             }
         }
-        let limits = core.shared.config.binance.limits;
+        let limits = &core.shared.config.binance.limits;
         let query = request.uri().query();
         let session = ApiSession::new(query, limits.heartbeat, limits.lifetime_ms, core.now_ms());
         return upgrade(core, request, Session::Api(session), peer, None);
@@ -84,7 +85,13 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
         let offers = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
         let agreement = deflate::agree_on_any_window(offers.filter_map(|offer| offer.to_str().ok()));
         let session = EchoSession::new(agreement.map(|agreement| agreement.window_bits), core.now_ms());
-        return upgrade(core, request, Session::Echo(session), peer, agreement.map(|agreement| agreement.answer));
+        return upgrade(
+            core,
+            request,
+            Session::Echo(Box::new(session)),
+            peer,
+            agreement.map(|agreement| agreement.answer),
+        );
     }
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
     match Address::parse(host, path, request.uri().query()) {
@@ -99,7 +106,7 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
             {
                 return refusal;
             }
-            let session = BinanceSession::new(address, core.shared.config.binance.limits, core.now_ms());
+            let session = BinanceSession::new(address, Arc::clone(&core.shared.config.binance.limits), core.now_ms());
             return upgrade(core, request, Session::Binance(session), peer, None);
         }
         Some(Err(error)) => return text(StatusCode::BAD_REQUEST, "application/json", error.to_json()),

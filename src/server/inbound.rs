@@ -19,9 +19,19 @@ pub(crate) enum Inbound {
     Lines(Box<lines::Reader>),
     /// Whatever comes is passed over: only the end of it counts.
     Nothing,
+    /// Nothing is read any more, as the client is owed this and then nothing.
+    Over(Close),
 }
 
 impl Inbound {
+    /// What the client is owed, if that is all that is left to do.
+    pub(crate) fn owed(&self) -> Option<Close> {
+        match self {
+            Inbound::Over(close) => Some(*close),
+            Inbound::WebSocket(_) | Inbound::Lines(_) | Inbound::Nothing => None,
+        }
+    }
+
     /// What a session expects whose connection has just been made; a message has at most so many bytes.
     pub(crate) fn of(session: &Session, bytes_max: usize) -> Inbound {
         match session {
@@ -35,11 +45,17 @@ impl Inbound {
     }
 }
 
-/// Takes in what was read. `bytes` are scratch afterwards.
-///
+/// Takes in what was read, which may be the last: then the client's inbound is over. `bytes` are scratch afterwards.
+pub(crate) fn take_in(core: &Rc<Core>, client: &Rc<Client>, bytes: &mut [u8]) {
+    let taken = read(core, client, bytes);
+    if let Err(close) = taken {
+        *client.inbound.borrow_mut() = Inbound::Over(close);
+    }
+}
+
 /// # Errors
-/// What the client is told at the end: nothing more is to be read from it.
-pub(crate) fn take_in(core: &Rc<Core>, client: &Rc<Client>, bytes: &mut [u8]) -> Result<(), Close> {
+/// What the client is told at the end.
+fn read(core: &Rc<Core>, client: &Rc<Client>, bytes: &mut [u8]) -> Result<(), Close> {
     match &mut *client.inbound.borrow_mut() {
         Inbound::WebSocket(reader) => {
             let mut inflater = client.deflates.then(|| core.inflater.borrow_mut());
@@ -56,7 +72,7 @@ pub(crate) fn take_in(core: &Rc<Core>, client: &Rc<Client>, bytes: &mut [u8]) ->
             let read = reader.read(bytes, |_, message| react(core, client, Incoming::Binary(message)));
             read.map_err(|_| Close::TOO_LARGE)
         }
-        Inbound::Nothing => Ok(()),
+        Inbound::Nothing | Inbound::Over(_) => Ok(()),
     }
 }
 

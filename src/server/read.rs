@@ -71,7 +71,6 @@ pub(crate) fn admit(
         deflates,
         session: RefCell::new(session),
         inbound: RefCell::new(inbound),
-        owed: Cell::new(None),
         has_subscribed: Cell::new(false),
         is_gone: Cell::new(false),
     });
@@ -105,9 +104,7 @@ pub(crate) fn start_reading(core: &Rc<Core>, client: &Rc<Client>, leftover: &[u8
         tracing::warn!("cannot watch a connection: {error}");
         return end(core, client, None);
     }
-    if let Err(close) = take_in(core, client, &mut Vec::from(leftover)) {
-        client.owed.set(Some(close));
-    }
+    take_in(core, client, &mut Vec::from(leftover));
     read_on(core, client, false);
 }
 
@@ -151,11 +148,12 @@ fn on_ready(core: &Rc<Core>, ready: Ready) {
 /// Reads what has come, until that is all or others are to have their turn.
 fn read_on(core: &Rc<Core>, client: &Rc<Client>, is_at_end: bool) {
     for _ in 0..READS_MAX {
-        if client.is_gone.get() || must_wait(core, client) {
+        let owed = client.inbound.borrow().owed();
+        if client.is_gone.get() || must_wait(core, client, owed.is_some()) {
             return;
         }
-        if let Some(close) = client.owed.get() {
-            return end(core, client, Some(close));
+        if owed.is_some() {
+            return end(core, client, owed);
         }
         let mut buffer = core.read_buffer.borrow_mut();
         let read = core.fanout.borrow().outlet(client.id).sink.try_read(&mut buffer);
@@ -169,13 +167,10 @@ fn read_on(core: &Rc<Core>, client: &Rc<Client>, is_at_end: bool) {
             Ok(length) => length,
         };
         let buffer_bytes = buffer.len();
-        if let Err(close) = take_in(core, client, &mut buffer[..length]) {
-            client.owed.set(Some(close));
-            continue;
-        }
+        take_in(core, client, &mut buffer[..length]);
         drop(buffer);
-        let is_open = !client.is_gone.get();
-        if is_open && !is_at_end && core.fanout.borrow().outlet(client.id).sink.is_empty_after(length, buffer_bytes) {
+        let goes_on = !client.is_gone.get() && client.inbound.borrow().owed().is_none();
+        if goes_on && !is_at_end && core.fanout.borrow().outlet(client.id).sink.is_empty_after(length, buffer_bytes) {
             return;
         }
     }
@@ -184,8 +179,8 @@ fn read_on(core: &Rc<Core>, client: &Rc<Client>, is_at_end: bool) {
 
 /// Whether a client that gets back what it sends has yet to take some of what waits for it, all of it if that is the end;
 /// no other is waited for.
-fn must_wait(core: &Core, client: &Client) -> bool {
-    let bytes_max = if client.owed.get().is_some() { 0 } else { HIGH_WATER_BYTES };
+fn must_wait(core: &Core, client: &Client, is_over: bool) -> bool {
+    let bytes_max = if is_over { 0 } else { HIGH_WATER_BYTES };
     let fanout = core.fanout.borrow();
     let outlet = fanout.outlet(client.id);
     outlet.is_paced && outlet.state == OutletState::Open && outlet.backlog.bytes() > bytes_max
@@ -230,7 +225,7 @@ pub(crate) fn dismiss(core: &Core, client: &Client) -> Option<Socket> {
     let outlet = core.fanout.borrow_mut().remove(client.id);
     tracing::debug!(
         routed = outlet.routed,
-        delivered = outlet.delivered,
+        delivered = outlet.delivered(),
         conflated = outlet.conflated,
         dropped = outlet.dropped,
         "session ended"

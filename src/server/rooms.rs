@@ -49,7 +49,7 @@ pub(crate) fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: IpAddr)
     {
         return too_many_attempts(wait);
     }
-    upgrade(core, request, Session::Rooms(session), peer, None)
+    upgrade(core, request, Session::Rooms(Box::new(session)), peer, None)
 }
 
 /// Carries out what a session of this core wants about rooms.

@@ -4,6 +4,7 @@
 //! wrapped is a property of the connection that it may change at any time.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 use serde_json::Value;
@@ -38,29 +39,27 @@ pub struct BinanceLimits {
 #[derive(Debug)]
 pub struct BinanceSession {
     names: Vec<Rc<str>>,
-    known: FxHashSet<Rc<str>>,
     combined: bool,
     unit: TimeUnit,
     encoding: Encoding,
-    limits: BinanceLimits,
+    limits: Arc<BinanceLimits>,
     liveness: Liveness,
     rate: Rate,
 }
 
 impl BinanceSession {
     /// A connection made to this address now.
-    pub fn new(address: Address, limits: BinanceLimits, now_ms: u64) -> BinanceSession {
+    pub fn new(address: Address, limits: Arc<BinanceLimits>, now_ms: u64) -> BinanceSession {
         let mut session = BinanceSession {
             names: Vec::new(),
-            known: FxHashSet::default(),
             combined: address.combined,
             unit: address.unit,
             encoding: address.encoding,
-            limits,
             liveness: Liveness::new(limits.heartbeat, limits.lifetime_ms, now_ms),
             rate: Rate::new(limits.rate, now_ms),
+            limits,
         };
-        session.add(&address.names);
+        session.add(session.new_ones(&address.names));
         session
     }
 
@@ -107,16 +106,16 @@ impl BinanceSession {
         let mut result = Value::Null;
         match request {
             Request::Subscribe(names) => {
-                if !self.has_room_for(&names) {
+                let new = self.new_ones(&names);
+                if !self.has_room_for(new.len()) {
                     return refuse(&Refusal::too_many(id.clone()), effects);
                 }
-                self.add(&names);
+                self.add(new);
                 effects.wants = Some(self.wants());
             }
             Request::Unsubscribe(names) => {
                 let gone: FxHashSet<&str> = names.iter().map(String::as_str).collect();
                 self.names.retain(|name| !gone.contains(&**name));
-                self.known.retain(|name| !gone.contains(&**name));
                 effects.wants = Some(self.wants());
             }
             Request::ListSubscriptions => result = self.names.iter().map(|name| Value::from(&**name)).collect(),
@@ -129,19 +128,20 @@ impl BinanceSession {
         effects.send(Opcode::Text, answer(&result, id).as_bytes());
     }
 
-    fn has_room_for(&self, names: &[String]) -> bool {
-        let new: FxHashSet<&str> =
-            names.iter().map(String::as_str).filter(|name| !self.known.contains(*name)).collect();
-        self.limits.streams_max == 0 || self.names.len() + new.len() <= self.limits.streams_max
+    /// Those of the names that the connection has not, each once. What it has is looked up when it asks, and not kept in
+    /// a table: most connections never ask again.
+    fn new_ones<'a>(&self, names: &'a [String]) -> Vec<&'a str> {
+        let mut known: FxHashSet<&str> = self.names.iter().map(|name| &**name).collect();
+        names.iter().map(String::as_str).filter(|name| known.insert(name)).collect()
     }
 
-    fn add(&mut self, names: &[String]) {
-        for name in names {
-            let name: Rc<str> = name.as_str().into();
-            if self.known.insert(Rc::clone(&name)) {
-                self.names.push(name);
-            }
-        }
+    fn has_room_for(&self, new: usize) -> bool {
+        self.limits.streams_max == 0 || self.names.len() + new <= self.limits.streams_max
+    }
+
+    fn add(&mut self, new: Vec<&str>) {
+        self.names.reserve_exact(new.len());
+        self.names.extend(new.into_iter().map(Rc::from));
     }
 
     /// What the names lead to, in the present form.
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn subscribing_twice_counts_once_and_unknown_names_are_kept() {
-        let mut session = BinanceSession::new(Address::default(), LIMITS, 0);
+        let mut session = BinanceSession::new(Address::default(), LIMITS.into(), 0);
         let effects = ask(&mut session, r#"{"method":"SUBSCRIBE","params":["a@trade","a@trade","X@nosuch"],"id":1}"#);
         assert_eq!(effects.wants.unwrap().len(), 1);
         let effects = ask(&mut session, r#"{"method":"LIST_SUBSCRIPTIONS","id":2}"#);
@@ -208,7 +208,7 @@ mod tests {
     #[test]
     fn one_stream_too_many_closes_the_connection_and_changes_nothing() {
         let names = vec!["a@trade".into(), "b@trade".into(), "c@trade".into()];
-        let mut session = BinanceSession::new(Address { names, ..Address::default() }, LIMITS, 0);
+        let mut session = BinanceSession::new(Address { names, ..Address::default() }, LIMITS.into(), 0);
         let effects = ask(&mut session, r#"{"method":"SUBSCRIBE","params":["c@trade","d@trade"],"id":1}"#);
         assert!(effects.end.is_none());
         let effects = ask(&mut session, r#"{"method":"SUBSCRIBE","params":["e@trade"],"id":1}"#);
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn wrapping_changes_all_forms_at_once() {
         let names = vec!["a@trade".to_owned()];
-        let mut session = BinanceSession::new(Address { names, ..Address::default() }, LIMITS, 0);
+        let mut session = BinanceSession::new(Address { names, ..Address::default() }, LIMITS.into(), 0);
         let effects = ask(&mut session, r#"{"method":"SET_PROPERTY","params":["combined",true],"id":5}"#);
         assert_eq!(reply(&effects), r#"{"result":null,"id":5}"#);
         let wants = effects.wants.unwrap();
@@ -237,7 +237,7 @@ mod tests {
         let request = format!(r#"{{"method":"SUBSCRIBE","params":{names},"id":1}}"#);
         for (serves_retired_names, wants) in [(true, 8), (false, 3)] {
             let limits = BinanceLimits { streams_max: 0, serves_retired_names, ..LIMITS };
-            let effects = ask(&mut BinanceSession::new(Address::default(), limits, 0), &request);
+            let effects = ask(&mut BinanceSession::new(Address::default(), limits.into(), 0), &request);
             assert_eq!(reply(&effects), r#"{"result":null,"id":1}"#);
             assert_eq!(effects.wants.unwrap().len(), wants);
         }
@@ -248,7 +248,7 @@ mod tests {
         #[test]
         fn subscriptions_are_a_set_in_order(steps in proptest::collection::vec((any::<bool>(), 0_u8..6), 0..40)) {
             let limits = BinanceLimits { streams_max: 0, ..LIMITS };
-            let mut session = BinanceSession::new(Address::default(), limits, 0);
+            let mut session = BinanceSession::new(Address::default(), limits.into(), 0);
             let mut twin: Vec<String> = Vec::new();
             for (adds, which) in steps {
                 let name = format!("s{which}@trade");

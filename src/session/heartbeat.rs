@@ -4,8 +4,6 @@
 //! payload of any ping that is still unanswered resets the deadline of 60 s; any other pong is allowed and means
 //! nothing.
 
-use std::collections::VecDeque;
-
 /// How often to ping and how long to wait.
 #[derive(Clone, Copy, Debug)]
 pub struct HeartbeatLimits {
@@ -35,14 +33,15 @@ pub struct Heartbeat {
     limits: HeartbeatLimits,
     next_ping_ms: u64,
     alive_ms: u64,
-    unanswered: VecDeque<u64>,
+    /// Oldest first.
+    unanswered: Vec<u64>,
 }
 
 impl Heartbeat {
     /// The heart of a connection made now.
     pub fn new(limits: HeartbeatLimits, now_ms: u64) -> Heartbeat {
         let next_ping_ms = now_ms + limits.ping_interval_ms;
-        Heartbeat { limits, next_ping_ms, alive_ms: now_ms, unanswered: VecDeque::new() }
+        Heartbeat { limits, next_ping_ms, alive_ms: now_ms, unanswered: Vec::new() }
     }
 
     /// Looks at the clocks: `now_ms` for deadlines, `unix_ms` for a ping's payload.
@@ -56,9 +55,9 @@ impl Heartbeat {
         }
         self.next_ping_ms += ping_interval_ms;
         if self.unanswered.len() == UNANSWERED_MAX {
-            self.unanswered.pop_front();
+            self.unanswered.remove(0);
         }
-        self.unanswered.push_back(unix_ms);
+        self.unanswered.push(unix_ms);
         Beat::Ping(unix_ms)
     }
 
@@ -67,6 +66,10 @@ impl Heartbeat {
         let number = std::str::from_utf8(payload).ok().and_then(|text| text.parse().ok());
         if let Some(place) = self.unanswered.iter().position(|ping| Some(*ping) == number) {
             self.unanswered.drain(..=place);
+            if self.unanswered.is_empty() {
+                // Most of the time nothing is, on very many connections.
+                self.unanswered = Vec::new();
+            }
             self.alive_ms = now_ms;
         }
     }

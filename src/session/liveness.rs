@@ -8,14 +8,14 @@ use crate::session::heartbeat::{Beat, Heartbeat, HeartbeatLimits};
 #[derive(Debug)]
 pub struct Liveness {
     heartbeat: Heartbeat,
-    /// When it ends; `None` for never.
-    ends_ms: Option<u64>,
+    /// When it ends; the largest number for never.
+    ends_ms: u64,
 }
 
 impl Liveness {
     /// Of a connection made now that lives for `lifetime_ms`; 0 for as long as it likes.
     pub fn new(heartbeat: HeartbeatLimits, lifetime_ms: u64, now_ms: u64) -> Liveness {
-        let ends_ms = (lifetime_ms > 0).then_some(now_ms + lifetime_ms);
+        let ends_ms = if lifetime_ms > 0 { now_ms + lifetime_ms } else { u64::MAX };
         Liveness { heartbeat: Heartbeat::new(heartbeat, now_ms), ends_ms }
     }
 
@@ -31,7 +31,7 @@ impl Liveness {
             Beat::Ping(payload) => effects.send(Opcode::Ping, payload.to_string().as_bytes()),
             Beat::Lost => effects.close(Close::PONG_TIMEOUT),
         }
-        if self.ends_ms.is_some_and(|end| now_ms >= end) {
+        if now_ms >= self.ends_ms {
             effects.close(Close::LIFETIME);
         }
     }

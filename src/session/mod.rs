@@ -26,7 +26,8 @@ use crate::fanout::routes::Want;
 use crate::protocol::websocket::{Close, Message, Opcode, write_frame};
 use crate::venue::binance::api::ApiRequest;
 
-/// A client's side of the connection, by the venue whose manners it expects.
+/// A client's side of the connection, by the venue whose manners it expects. Whatever is larger than the most common one
+/// is in a box, so that it costs the others nothing.
 #[derive(Debug)]
 pub enum Session {
     /// A client of Binance's streams.
@@ -34,7 +35,7 @@ pub enum Session {
     /// A client of Binance's WebSocket API.
     Api(api::ApiSession),
     /// A client of Upbit's public socket.
-    Upbit(upbit::UpbitSession),
+    Upbit(Box<upbit::UpbitSession>),
     /// A client of Socket.IO.
     SocketIo(Box<socketio::SocketIoSession>),
     /// A client that listens over plain HTTP.
@@ -42,9 +43,9 @@ pub enum Session {
     /// A client of the bare TCP port.
     Lines(lines::LineSession),
     /// One who talks in a room, on a WebSocket of his own.
-    Rooms(rooms::RoomSession),
+    Rooms(Box<rooms::RoomSession>),
     /// A client that gets back what it sends.
-    Echo(echo::EchoSession),
+    Echo(Box<echo::EchoSession>),
 }
 
 /// A whole message or control frame from a client.

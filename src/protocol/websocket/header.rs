@@ -42,6 +42,11 @@ pub(super) struct PartialHeader {
 }
 
 impl PartialHeader {
+    /// Whether nothing of it has come.
+    pub(super) fn is_empty(&self) -> bool {
+        self.filled == 0
+    }
+
     /// Takes what belongs to the header off the front of `input`; the header, once it is whole.
     ///
     /// # Errors

@@ -23,12 +23,19 @@ pub enum Message<'a> {
 
 /// The reading side of one connection, without its socket.
 ///
-/// Memory: some 100 bytes, and what has come of a message that is not complete, at most `message_bytes_max` and what a
-/// growing `Vec` has to spare. Of a compressed message it is an eighth more: one that does not get smaller gets larger,
-/// by a ninth bit for each byte if its sender does nothing about it.
+/// Memory: 16 bytes between messages. While one is not complete some 100 more, and what has come of it, at most
+/// `message_bytes_max` and what a growing `Vec` has to spare. Of a compressed message it is an eighth more: one that does
+/// not get smaller gets larger, by a ninth bit for each byte if its sender does nothing about it.
 #[derive(Debug)]
 pub struct Reader {
     message_bytes_max: usize,
+    /// `None` between messages.
+    unfinished: Option<Box<Unfinished>>,
+}
+
+/// What has come of a message that is not complete.
+#[derive(Debug, Default)]
+struct Unfinished {
     header: PartialHeader,
     /// The frame that the next bytes belong to.
     frame: Option<Payload>,
@@ -59,15 +66,7 @@ struct Payload {
 impl Reader {
     /// A connection on which nothing has come yet.
     pub fn new(message_bytes_max: usize) -> Reader {
-        Reader {
-            message_bytes_max,
-            header: PartialHeader::default(),
-            frame: None,
-            begun: None,
-            bytes: Vec::new(),
-            bytes_of_text: 0,
-            control: Vec::new(),
-        }
+        Reader { message_bytes_max, unfinished: None }
     }
 
     /// Reads what has come, and gives each message that is complete with it to `take`. `input` is scratch afterwards.
@@ -80,14 +79,45 @@ impl Reader {
     /// that shows it, wherever frame and message end; one that is compressed, when it is whole.
     pub fn read(
         &mut self,
+        input: &mut [u8],
+        inflater: Option<&mut Inflater>,
+        take: impl FnMut(Message<'_>),
+    ) -> Result<(), Close> {
+        if let Some(unfinished) = &mut self.unfinished {
+            unfinished.read(input, self.message_bytes_max, inflater, take)?;
+            self.unfinished.take_if(|unfinished| unfinished.is_none());
+        } else {
+            let mut unfinished = Unfinished::default();
+            unfinished.read(input, self.message_bytes_max, inflater, take)?;
+            self.unfinished = (!unfinished.is_none()).then(|| Box::new(unfinished));
+        }
+        Ok(())
+    }
+
+    /// Memory kept for what is incomplete, in bytes.
+    #[cfg(test)]
+    pub(super) fn bytes_kept(&self) -> usize {
+        self.unfinished.as_ref().map_or(0, |unfinished| unfinished.bytes.capacity() + unfinished.control.capacity())
+    }
+}
+
+impl Unfinished {
+    /// Whether the next byte begins a message.
+    fn is_none(&self) -> bool {
+        self.header.is_empty() && self.frame.is_none() && self.begun.is_none()
+    }
+
+    fn read(
+        &mut self,
         mut input: &mut [u8],
+        message_bytes_max: usize,
         mut inflater: Option<&mut Inflater>,
         mut take: impl FnMut(Message<'_>),
     ) -> Result<(), Close> {
         loop {
             let Some(mut frame) = self.frame.take() else {
                 match self.header.take_from(&mut input)? {
-                    Some(header) => self.frame = Some(self.begin(header, inflater.is_some())?),
+                    Some(header) => self.frame = Some(self.begin(header, message_bytes_max, inflater.is_some())?),
                     None => return Ok(()),
                 }
                 continue;
@@ -110,19 +140,13 @@ impl Reader {
             if frame.header.is_control() {
                 self.end_control(frame.header.opcode, part, &mut take)?;
             } else {
-                self.end_data(frame.header.is_final, part, inflater.as_deref_mut(), &mut take)?;
+                self.end_data(frame.header.is_final, part, message_bytes_max, inflater.as_deref_mut(), &mut take)?;
             }
         }
     }
 
-    /// Memory kept for what is incomplete, in bytes.
-    #[cfg(test)]
-    pub(super) fn bytes_kept(&self) -> usize {
-        self.bytes.capacity() + self.control.capacity()
-    }
-
     /// Whether a frame may come here, and is not too long.
-    fn begin(&mut self, header: Header, may_be_deflated: bool) -> Result<Payload, Close> {
+    fn begin(&mut self, header: Header, message_bytes_max: usize, may_be_deflated: bool) -> Result<Payload, Close> {
         if header.is_deflated && !may_be_deflated {
             return Err(Close::PROTOCOL_ERROR);
         }
@@ -133,7 +157,7 @@ impl Reader {
                 _ => return Err(Close::PROTOCOL_ERROR),
             }
             let is_deflated = self.begun.is_some_and(|begun| begun.is_deflated);
-            let bytes_max = self.message_bytes_max + if is_deflated { self.message_bytes_max / 8 + 64 } else { 0 };
+            let bytes_max = message_bytes_max + if is_deflated { message_bytes_max / 8 + 64 } else { 0 };
             if header.payload_bytes > (bytes_max - self.bytes.len()) as u64 {
                 return Err(Close::TOO_LARGE);
             }
@@ -170,6 +194,7 @@ impl Reader {
         &mut self,
         is_final: bool,
         part: &[u8],
+        message_bytes_max: usize,
         inflater: Option<&mut Inflater>,
         take: &mut impl FnMut(Message<'_>),
     ) -> Result<(), Close> {
@@ -182,7 +207,7 @@ impl Reader {
         let Some(begun) = self.begun.take() else { return Err(Close::PROTOCOL_ERROR) };
         if begun.is_deflated {
             let inflater = inflater.ok_or(Close::PROTOCOL_ERROR)?;
-            payload = inflater.inflate(payload, self.message_bytes_max)?;
+            payload = inflater.inflate(payload, message_bytes_max)?;
         }
         match begun.opcode {
             Opcode::Text => take(Message::Text(std::str::from_utf8(payload).map_err(|_| Close::NOT_UTF8)?)),

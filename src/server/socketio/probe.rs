@@ -74,8 +74,7 @@ async fn ask(
             (_, left) => socket = left,
         });
         let Some(connection) = &socket else {
-            *session.client.inbound.borrow_mut() = Inbound::WebSocket(reader);
-            session.client.owed.set(taken.err());
+            *session.client.inbound.borrow_mut() = taken.err().map_or(Inbound::WebSocket(reader), Inbound::Over);
             start_reading(core, &session.client, &[]);
             return Ok(());
         };
