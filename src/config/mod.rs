@@ -30,7 +30,7 @@ use crate::feed::replay::Speed;
 use crate::feed::source::Source;
 use crate::ingest::Plan;
 use crate::market::engine::Derive;
-use crate::ring::Limits;
+use crate::ring::{Limits, Wait};
 use crate::session::rooms::RoomLimits;
 
 /// Everything a server is told, complete and checked.
@@ -52,6 +52,8 @@ pub struct Config {
     pub writers: usize,
     /// Whether each has a core of its own.
     pub pin: bool,
+    /// What threads without work do.
+    pub wait: Wait,
     /// The ring's sizes. Worst case in memory: `slots` × 448 + `annex` × 32 bytes, all of it taken at the start.
     pub ring: Limits,
     /// What is kept for slow clients. Worst case: `bytes_max` per session, less what sessions share.
@@ -99,6 +101,7 @@ impl RawConfig {
         let connections_max = self.connections_max.unwrap_or(100_000);
         within("--connections-max", connections_max, 1..=10_000_000)?;
         let listen = address("--listen", self.listen.as_deref().unwrap_or("127.0.0.1:9400"))?;
+        let wait = wait(self.wait.as_deref())?;
         let is_conformance = self.conformance.unwrap_or(false);
         let (binance, upbit) = (self.binance.check(), self.upbit.check()?);
         let socketio = self.socketio.check(upbit.limits.edition, is_conformance)?;
@@ -112,11 +115,13 @@ impl RawConfig {
                 repeat,
                 shift_to_now: is_built_in,
                 wait_for_clients: self.wait_for_clients.unwrap_or(0),
+                wait,
             },
             derive: derive(self.derive.as_deref())?,
             exit_at_end,
             writers,
             pin: self.pin.unwrap_or(true),
+            wait,
             ring: ring_limits(self.ring_ticks, self.ring_levels, self.history_ticks)?,
             backlog: BacklogLimits {
                 bytes_max: backlog_bytes_max,
@@ -155,6 +160,14 @@ fn derive(text: Option<&str>) -> Result<Derive, ConfigError> {
         "always" => Ok(Derive::Always),
         "never" => Ok(Derive::Never),
         other => Err(value("--derive", format!("`{other}` is neither auto, always nor never"))),
+    }
+}
+
+fn wait(text: Option<&str>) -> Result<Wait, ConfigError> {
+    match text.unwrap_or("park") {
+        "park" => Ok(Wait::Park),
+        "spin" => Ok(Wait::Spin),
+        other => Err(value("--wait", format!("`{other}` is neither park nor spin"))),
     }
 }
 
@@ -206,6 +219,7 @@ mod tests {
             error(of_upbit(RawUpbit { form: Some("2021".into()), ..RawUpbit::default() }))
                 .starts_with("--upbit-form: `2021`")
         );
+        assert!(error(RawConfig { wait: Some("sleep".into()), ..raw() }).starts_with("--wait: `sleep`"));
         assert!(error(RawConfig { writers: Some(0), ..raw() }).starts_with("--writers: 0"));
         assert!(
             error(of_upbit(RawUpbit { deflate_level: Some(0), ..RawUpbit::default() }))

@@ -48,6 +48,10 @@ pub struct RawConfig {
     /// Keep each writer on a core of its own. [default: true]
     #[arg(long, value_name = "BOOL")]
     pub pin: Option<bool>,
+    /// What threads without work do: `park` sleeps until there is some, `spin` looks for it without end, which is the
+    /// least latency and a whole core for each writer: for machines with more cores than threads. [default: park]
+    #[arg(long, value_name = "WAY")]
+    pub wait: Option<String>,
     /// Ticks the ring holds, a power of two. Memory: 448 bytes each. [default: 16384]
     #[arg(long, value_name = "N")]
     pub ring_ticks: Option<usize>,
@@ -153,7 +157,7 @@ impl RawConfig {
             } };
         }
         either!(
-            listen speed repeat wait_for_clients exit_at_end writers pin ring_ticks ring_levels history_ticks
+            listen speed repeat wait_for_clients exit_at_end writers pin wait ring_ticks ring_levels history_ticks
             backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max derive conformance log
         )
     }

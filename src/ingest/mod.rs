@@ -29,7 +29,7 @@ use crate::market::kept::recent::Recent;
 use crate::market::symbol::{Symbols, Venue};
 use crate::market::tick::{Kind, Level, Tick};
 use crate::metrics::Metrics;
-use crate::ring::Publisher;
+use crate::ring::{Publisher, Wait};
 use crate::venue::{Decoder, Message, Rejected};
 
 /// How a feed is played.
@@ -43,10 +43,16 @@ pub struct Plan {
     pub shift_to_now: bool,
     /// How many sessions must have subscribed to something before it starts.
     pub wait_for_clients: usize,
+    /// What it does until the next message is due.
+    pub wait: Wait,
 }
 
 /// The longest the loop sleeps before it looks around.
 pub const NAP_MAX: Duration = Duration::from_millis(20);
+
+/// How long before a message is due the loop no longer sleeps, if it may look at its clock without end instead: more
+/// than a sleeper oversleeps.
+const SPIN_FOR: Duration = Duration::from_millis(1);
 
 /// Time between two clock messages of a feed.
 const CLOCK_EVERY_NS: i64 = 100 * NS_PER_MS;
@@ -234,8 +240,13 @@ impl Ingest {
         self.wake();
         self.note_counts();
         self.answer();
-        // A question ends the sleep early; whoever sleeps looks at its clock again.
-        thread::park_timeout(time);
+        let time = if self.plan.wait == Wait::Spin { time.saturating_sub(SPIN_FOR) } else { time };
+        if time.is_zero() {
+            std::hint::spin_loop();
+        } else {
+            // A question ends the sleep early; whoever sleeps looks at its clock again.
+            thread::park_timeout(time);
+        }
         if self.control.is_stopped() { Err(Stopped) } else { Ok(()) }
     }
 

@@ -1,6 +1,7 @@
 //! The writer thread of a core: its loop, and what is done at its end.
 
 use std::ops::ControlFlow;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,7 +17,7 @@ use crate::feed::replay::Speed;
 use crate::market::interest::Interest;
 use crate::market::tick::{Level, Tick};
 use crate::protocol::websocket::Close;
-use crate::ring::Reader;
+use crate::ring::{Reader, Wait};
 use crate::server::accept::{Door, Listeners, accept};
 use crate::server::core::Core;
 use crate::server::read::attend_sockets;
@@ -92,17 +93,27 @@ async fn write(core: &Rc<Core>, bell: &Bell) {
                 let _ = tokio::time::timeout(LOOK_AFTER_EVERY, core.drained.notified()).await;
             }
             Turn::Ended => return after_the_end(core, bell).await,
-            Turn::Read(0) => {
-                if core.reader.borrow().as_ref().is_some_and(Reader::park) {
-                    bell.notify.notified().await;
-                    core.reader.borrow().as_ref().inspect(|reader| reader.awake());
-                }
-            }
-            Turn::Read(_) => {
-                yield_now().await;
-            }
+            Turn::Read(_) => rest(core, bell).await,
         }
     }
+}
+
+/// Lets sockets be read, and sleeps if there are no ticks and that is what is done then. Where there are none, going to
+/// sleep is the look at the sockets: another would cost a system call for each turn.
+async fn rest(core: &Rc<Core>, bell: &Bell) {
+    let sleeps =
+        core.shared.config.wait == Wait::Park && core.reader.borrow().as_ref().is_some_and(|reader| reader.park());
+    if !sleeps {
+        return yield_now().await;
+    }
+    let mut rung = pin!(bell.notify.notified());
+    if rung.as_mut().enable() {
+        // Nobody slept, so nothing else had its turn.
+        yield_now().await;
+    } else {
+        rung.await;
+    }
+    core.reader.borrow().as_ref().inspect(|reader| reader.awake());
 }
 
 /// Reads on, between the turns of the loop, until a position is reached that a client has from another core. False if
