@@ -28,7 +28,7 @@ pub struct Bench {
     /// variable TAPECAST_FEED and prints its address. May be given several times.
     #[arg(long, value_name = "NAME=COMMAND", value_parser = peer)]
     peer: Vec<(String, String)>,
-    /// What those servers play, as for `serve`.
+    /// What those servers play, as for `serve`: `bench:` and any of symbols=, rate=, burst=true, grain=1ms, messages=.
     #[arg(long, value_name = "FEED", default_value = "bench:symbols=1,rate=100")]
     feed: Beat,
     /// Another flag for those servers, for instance `--serve=--writers=2`. May be given several times.

@@ -8,11 +8,11 @@
 use std::fmt;
 use std::io::Write as _;
 use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::market::civil::NS_PER_SECOND;
 
-/// What is made: `bench:symbols=100,rate=100,burst=true`.
+/// What is made: `bench:symbols=100,rate=100,burst=true` or `bench:symbols=100,rate=100,grain=1ms`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Beat {
     /// How many symbols, 1 to 10,000.
@@ -21,23 +21,29 @@ pub struct Beat {
     pub rate: u32,
     /// Whether all symbols come back to back, instead of evenly spread.
     pub is_burst: bool,
+    /// Every message is put off to the next multiple of this since the start, so that what falls between two multiples
+    /// comes at once, as with the timers of most runtimes. At most a second; zero for none, where each is exactly due.
+    pub grain: Duration,
     /// Messages after which it ends; 0 for never.
     pub messages: u64,
 }
 
 impl Default for Beat {
     fn default() -> Beat {
-        Beat { symbols: 1, rate: 100, is_burst: false, messages: 0 }
+        Beat { symbols: 1, rate: 100, is_burst: false, grain: Duration::ZERO, messages: 0 }
     }
 }
 
 /// What such a feed's name begins with.
 pub const PREFIX: &str = "bench:";
 
+/// The longest grain, in microseconds.
+const GRAIN_US_MAX: u64 = 1_000_000;
+
 impl FromStr for Beat {
     type Err = String;
 
-    /// Reads `bench:` and then any of `symbols`, `rate`, `burst`, `messages`, with commas between.
+    /// Reads `bench:` and then any of `symbols`, `rate`, `burst`, `grain`, `messages`, with commas between.
     fn from_str(text: &str) -> Result<Beat, String> {
         let mut beat = Beat::default();
         let rest = text.strip_prefix(PREFIX).ok_or_else(|| format!("`{text}` does not begin with `{PREFIX}`"))?;
@@ -51,8 +57,9 @@ impl FromStr for Beat {
                 "symbols" => beat.symbols = within(1..=10_000)?,
                 "rate" => beat.rate = within(1..=1_000_000)?,
                 "burst" => beat.is_burst = number.parse().map_err(|_| format!("`{part}`: true or false"))?,
+                "grain" => beat.grain = grain(number).ok_or_else(|| format!("`{part}`: from 1us to 1000ms"))?,
                 "messages" => beat.messages = number.parse().map_err(|_| format!("`{part}`: a number"))?,
-                _ => return Err(format!("`{part}`: there are symbols, rate, burst and messages")),
+                _ => return Err(format!("`{part}`: there are symbols, rate, burst, grain and messages")),
             }
         }
         Ok(beat)
@@ -61,8 +68,27 @@ impl FromStr for Beat {
 
 impl fmt::Display for Beat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{PREFIX}symbols={},rate={},burst={}", self.symbols, self.rate, self.is_burst)
+        write!(f, "{PREFIX}symbols={},rate={},burst={}", self.symbols, self.rate, self.is_burst)?;
+        match self.grain.as_micros() {
+            0 => {}
+            us if us % 1_000 == 0 => write!(f, ",grain={}ms", us / 1_000)?,
+            us => write!(f, ",grain={us}us")?,
+        }
+        if self.messages > 0 {
+            write!(f, ",messages={}", self.messages)?;
+        }
+        Ok(())
     }
+}
+
+/// Reads `1ms` or `250us`.
+fn grain(text: &str) -> Option<Duration> {
+    let (number, us) = match text.strip_suffix("ms") {
+        Some(number) => (number, 1_000),
+        None => (text.strip_suffix("us")?, 1),
+    };
+    let us = number.parse::<u64>().ok()?.checked_mul(us)?;
+    (1..=GRAIN_US_MAX).contains(&us).then(|| Duration::from_micros(us))
 }
 
 /// A message of one symbol around its stamps.
@@ -97,6 +123,10 @@ impl Metronome {
         let made = u128::from(self.made);
         let second = NS_PER_SECOND as u128;
         let after = if self.beat.is_burst { made / symbols * second / rate } else { made * second / (rate * symbols) };
+        let after = match self.beat.grain.as_nanos() {
+            0 => after,
+            grain => after.next_multiple_of(grain),
+        };
         Some(self.start_ns + after as i64)
     }
 
@@ -162,9 +192,18 @@ mod tests {
     #[test]
     fn names_say_what_is_made_and_what_is_wrong_is_named() {
         let beat: Beat = "bench:symbols=100,rate=50,burst=true".parse().unwrap();
-        assert_eq!(beat, Beat { symbols: 100, rate: 50, is_burst: true, messages: 0 });
+        assert_eq!(beat, Beat { symbols: 100, rate: 50, is_burst: true, ..Beat::default() });
         assert_eq!(beat.to_string().parse(), Ok(beat));
         assert_eq!("bench:".parse(), Ok(Beat::default()));
+        for (text, us) in [("1ms", 1_000), ("250us", 250), ("1000ms", 1_000_000)] {
+            let beat: Beat = format!("bench:grain={text},messages=7").parse().unwrap();
+            assert_eq!((beat.grain, beat.messages), (Duration::from_micros(us), 7));
+            assert!(beat.to_string().ends_with(&format!(",grain={text},messages=7")), "{beat}");
+            assert_eq!(beat.to_string().parse(), Ok(beat));
+        }
+        for text in ["grain=0ms", "grain=1", "grain=1001ms", "grain=18446744073709551615ms", "grain=-1us"] {
+            assert!(format!("bench:{text}").parse::<Beat>().unwrap_err().contains(text));
+        }
         for (text, part) in [("bench:rate=0", "rate=0"), ("bench:burst=x", "burst=x"), ("bench:speed=1", "speed=1")] {
             let error = text.parse::<Beat>().unwrap_err();
             assert!(error.contains(&format!("`{part}`")), "{error}");
@@ -173,7 +212,7 @@ mod tests {
 
     #[test]
     fn messages_are_tickers_with_stamps_and_numbers_that_rise_by_one() {
-        let mut feed = Metronome::new(Beat { symbols: 3, rate: 1_000, is_burst: false, messages: 10 });
+        let mut feed = Metronome::new(Beat { symbols: 3, rate: 1_000, messages: 10, ..Beat::default() });
         let (mut decoder, mut symbols, mut message) = (Decoder::default(), Symbols::default(), Vec::new());
         let (mut due, mut numbers) = (Vec::new(), Vec::new());
         let before = wall_ns();
@@ -190,5 +229,19 @@ mod tests {
         let since: Vec<_> = due.iter().map(|at| (at - due[0]) / 1_000).collect();
         assert_eq!(since, [0, 333, 666, 1_000, 1_333, 1_666, 2_000, 2_333, 2_666, 3_000]);
         assert_eq!(symbols.len(), 3);
+    }
+
+    #[test]
+    fn what_falls_into_a_grain_is_due_together_and_never_early() {
+        let due = |text: &str| {
+            let mut feed = Metronome::new(text.parse().unwrap());
+            let (start, mut message) = (feed.start_ns, Vec::new());
+            std::iter::from_fn(|| feed.next(&mut message)).map(|at| (at - start) / 1_000).collect::<Vec<_>>()
+        };
+        let exact = due("bench:symbols=4,rate=1000,messages=13");
+        let put_off = due("bench:symbols=4,rate=1000,grain=1ms,messages=13");
+        assert_eq!(exact[..6], [0, 250, 500, 750, 1_000, 1_250]);
+        assert_eq!(put_off, [0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3].map(|ms| ms * 1_000));
+        assert_eq!(due("bench:rate=400,burst=true,grain=2ms,messages=3"), [0, 4_000, 6_000]);
     }
 }

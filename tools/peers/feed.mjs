@@ -4,6 +4,8 @@ const text = process.env.TAPECAST_FEED ?? 'bench:'
 const parts = Object.fromEntries(text.slice('bench:'.length).split(',').map(part => part.split('=')))
 const [symbols, rate] = [Number(parts.symbols ?? 1), Number(parts.rate ?? 100)]
 const isBurst = parts.burst === 'true'
+// Due times are put off to the next multiple of this, in milliseconds; 0 for none.
+const grain = parts.grain ? parseFloat(parts.grain) / (parts.grain.endsWith('us') ? 1000 : 1) : 0
 
 const names = Array.from({ length: symbols }, (_, n) => `s${String(n).padStart(3, '0')}usdt`)
 
@@ -28,7 +30,8 @@ const event = (symbol, number) => ({
 export function play(publish) {
   const start = performance.now()
   let made = 0
-  const due = () => (isBurst ? Math.floor(made / symbols) / rate : made / (rate * symbols)) * 1000
+  const exact = () => ((isBurst ? Math.floor(made / symbols) / rate : made / (rate * symbols)) * 1000)
+  const due = grain ? () => Math.ceil(exact() / grain - 1e-9) * grain : exact
   const turn = () => {
     while (due() <= performance.now() - start) {
       const symbol = made % symbols

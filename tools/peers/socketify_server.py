@@ -1,6 +1,7 @@
 """uWebSockets, in its Python binding: its own publish to topics."""
 
 import json
+import math
 import os
 import time
 from asyncio import sleep
@@ -10,6 +11,7 @@ from socketify import App, AppListenOptions, CompressOptions, OpCode
 parts = dict(part.split("=") for part in os.environ.get("TAPECAST_FEED", "bench:").split(":", 1)[1].split(",") if part)
 symbols, rate = int(parts.get("symbols", 1)), float(parts.get("rate", 100))
 is_burst = parts.get("burst") == "true"
+grain = float(parts["grain"][:-2]) / {"ms": 1e3, "us": 1e6}[parts["grain"][-2:]] if "grain" in parts else 0
 names = [f"s{n:03}usdt" for n in range(symbols)]
 rest = json.dumps(
     {
@@ -37,6 +39,8 @@ async def play():
     start, made = time.perf_counter(), 0
     while True:
         due = (made // symbols) / rate if is_burst else made / (rate * symbols)
+        if grain:
+            due = math.ceil(due / grain - 1e-9) * grain
         wait = start + due - time.perf_counter()
         if wait > 0:
             await sleep(wait)

@@ -10,17 +10,23 @@ pub struct Feed {
     pub symbols: usize,
     rate: f64,
     is_burst: bool,
+    /// Due times are put off to the next multiple of this, in seconds; 0 for none.
+    grain: f64,
 }
 
 impl Feed {
     pub fn of_environment() -> Feed {
         let text = std::env::var("TAPECAST_FEED").unwrap_or_default();
-        let mut feed = Feed { symbols: 1, rate: 100.0, is_burst: false };
+        let mut feed = Feed { symbols: 1, rate: 100.0, is_burst: false, grain: 0.0 };
         for part in text.trim_start_matches("bench:").split(',') {
             match part.split_once('=') {
                 Some(("symbols", value)) => feed.symbols = value.parse().unwrap(),
                 Some(("rate", value)) => feed.rate = value.parse().unwrap(),
                 Some(("burst", value)) => feed.is_burst = value == "true",
+                Some(("grain", value)) => {
+                    let (number, unit) = value.split_at(value.len() - 2);
+                    feed.grain = number.parse::<f64>().unwrap() / if unit == "us" { 1e6 } else { 1e3 };
+                }
                 _ => {}
             }
         }
@@ -38,6 +44,8 @@ impl Feed {
             } else {
                 made as f64 / (self.rate * self.symbols as f64)
             };
+            let seconds =
+                if self.grain > 0.0 { (seconds / self.grain - 1e-9).ceil() * self.grain } else { seconds };
             let due = start + Duration::from_secs_f64(seconds);
             if due > Instant::now() {
                 tokio::time::sleep_until(due).await;
