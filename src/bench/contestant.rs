@@ -100,6 +100,8 @@ pub enum Contestant {
         way: Way,
         /// What it plays.
         beat: Beat,
+        /// Its writer threads; absent for the server's own choice. With more than one it may have all cores.
+        writers: Option<usize>,
         /// Flags of `serve` beside those that follow from these.
         flags: Vec<String>,
     },
@@ -127,6 +129,9 @@ impl Contestant {
     /// What the report calls it.
     pub fn name(&self) -> String {
         match self {
+            Contestant::Own { way, writers: Some(writers), .. } => {
+                format!("{}, {writers} writer{}", way.name(), if *writers == 1 { "" } else { "s" })
+            }
             Contestant::Own { way, .. } => way.name().to_owned(),
             Contestant::Peer { name, .. } => name.clone(),
             Contestant::Running { url, .. } => url.clone(),
@@ -150,12 +155,13 @@ impl Contestant {
         let target = Target::parse(&running.url).map_err(|error| wrong(error.to_string()))?;
         let subscribe = running.subscribe.clone().or_else(|| plan.subscribe.clone());
         let plan = Plan { subscribe, ..plan.clone() };
-        let load = Load::new(&plan, &target)?;
-        load.run(running.pid, told).map_err(|reason| BenchError::NoConnection {
-            name: self.name(),
-            connections: plan.connections,
-            reason,
-        })
+        let mut load = Load::new(&plan, &target)?;
+        let seen = load.run(running.pid, told);
+        // The server goes first: who ends a connection has its port in use for a minute more, and the clients are to have
+        // theirs for the next one.
+        drop(running);
+        let name = self.name();
+        seen.map_err(|reason| BenchError::NoConnection { name, connections: plan.connections, reason })
     }
 
     /// The same with another rate of each symbol; `None` for a server whose feed is not ours.
@@ -171,14 +177,14 @@ impl Contestant {
 
     /// How it is started, and how its address is found in what it prints; `None` for one that runs.
     fn command(&self, plan: &Plan) -> io::Result<Option<(Command, Way)>> {
-        let (way, beat, flags) = match self {
+        let (way, beat, writers, flags) = match self {
             Contestant::Running { .. } => return Ok(None),
             Contestant::Peer { command: line, beat, .. } => {
                 let mut command = Command::new("sh");
                 command.args(["-c", &format!("exec {line}")]).env("TAPECAST_FEED", beat.to_string());
                 return Ok(Some((command, Way::Printed)));
             }
-            Contestant::Own { way, beat, flags } => (*way, beat, flags),
+            Contestant::Own { way, beat, flags, writers } => (*way, beat, writers, flags),
         };
         let mut command = Command::new(std::env::current_exe()?);
         if way == Way::Floor {
@@ -189,9 +195,14 @@ impl Contestant {
             if way.is_tls() {
                 command.args(["--tls-self-signed", "--tls-listen", "127.0.0.1:0"]);
             }
-            command.args(flags);
+            command.args(writers.iter().map(|writers| format!("--writers={writers}"))).args(flags);
         }
         Ok(Some((command, way)))
+    }
+
+    /// Whether it is to be kept to one core.
+    fn is_of_one_core(&self) -> bool {
+        !matches!(self, Contestant::Own { writers: Some(2..), .. })
     }
 
     fn start(&self, plan: &Plan) -> Result<Running, BenchError> {
@@ -203,8 +214,8 @@ impl Contestant {
         // The server has the first core to itself where there are two, the clients have the last one.
         let cores = cores();
         let keep_to = |core: Option<&CoreId>| core.is_some_and(|core| core_affinity::set_for_current(*core));
-        if let [first, _] = cores[..] {
-            keep_to(Some(&first));
+        if let ([first, _], true) = (cores, self.is_of_one_core()) {
+            keep_to(Some(first));
         }
         let spawned = command.stdout(Stdio::piped()).stdin(Stdio::null()).process_group(0).spawn();
         keep_to(cores.last());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -46,6 +47,8 @@ pub(super) struct Load<'a> {
     plan: &'a Plan,
     target: &'a Target,
     tls: Option<Arc<ClientConfig>>,
+    /// Addresses to connect from, in turn.
+    sources: Vec<IpAddr>,
     poll: Poll,
     connections: Vec<Option<Connection>>,
     buffer: Vec<u8>,
@@ -68,6 +71,7 @@ impl<'a> Load<'a> {
         Ok(Load {
             plan,
             target,
+            sources: plan.sources(target.address).map_err(io::Error::other)?,
             tls: target.is_tls.then(tls_config),
             poll: Poll::new()?,
             connections: (0..plan.connections).map(|_| None).collect(),
@@ -84,10 +88,12 @@ impl<'a> Load<'a> {
     ///
     /// # Errors
     /// What the system says; and if nobody could be connected, what the most were told.
-    pub(super) fn run(mut self, server: Option<u32>, told: &mut dyn FnMut(Stage)) -> Result<Outcome, String> {
-        self.connect_all(told)?;
-        self.hold(self.plan.settle, &mut |_| {}).map_err(|error| error.to_string())?;
+    pub(super) fn run(&mut self, server: Option<u32>, told: &mut dyn FnMut(Stage)) -> Result<Outcome, String> {
         let usage = || server.and_then(Usage::of);
+        let (empty, came) = (usage(), Instant::now());
+        self.connect_all(told)?;
+        let connecting_seconds = came.elapsed().as_secs_f64();
+        self.hold_until(Instant::now() + self.plan.settle).map_err(|error| error.to_string())?;
         let own = |busy: Duration| if self.plan.spins { busy } else { thread_cpu() };
         let (before, own_before, begun) = (usage(), own(self.busy), Instant::now());
         drop(self.ledger.turn_page());
@@ -112,7 +118,13 @@ impl<'a> Load<'a> {
         let used = usage().zip(before).map(|(now, before)| now.since(before));
         let own = own(self.busy).saturating_sub(own_before);
         let found = self.ledger.turn_page();
-        Ok(Outcome::new(self.open, elapsed, found, used, own, moments, self.failures))
+        let failures = std::mem::take(&mut self.failures);
+        let grown = used.zip(empty).map(|(now, empty)| now.resident_bytes.saturating_sub(empty.resident_bytes));
+        Ok(Outcome {
+            bytes_per_connection: grown.map(|bytes| bytes / self.open.max(1) as u64),
+            connecting_seconds,
+            ..Outcome::new(self.open, elapsed, found, used, own, moments, failures)
+        })
     }
 
     fn connect_all(&mut self, told: &mut dyn FnMut(Stage)) -> Result<(), String> {
@@ -144,8 +156,7 @@ impl<'a> Load<'a> {
     }
 
     fn connect(&mut self, index: usize) {
-        let sources = &self.plan.sources;
-        let source = (!sources.is_empty()).then(|| sources[index % sources.len()]);
+        let source = (!self.sources.is_empty()).then(|| self.sources[index % self.sources.len()]);
         let tls = self.tls.as_ref().map(|config| (config, self.target.host()));
         let made = Socket::connect(self.target.address, source, tls).and_then(|mut socket| {
             socket.register(self.poll.registry(), Token(index))?;
@@ -180,21 +191,16 @@ impl<'a> Load<'a> {
         Manner::Good
     }
 
-    /// Lets time pass; `told` is how much.
-    fn hold(&mut self, time: Duration, told: &mut dyn FnMut(Duration)) -> io::Result<()> {
-        let begun = Instant::now();
-        self.hold_until(begun + time)?;
-        told(begun.elapsed());
-        Ok(())
-    }
-
+    /// Lets time pass.
     fn hold_until(&mut self, until: Instant) -> io::Result<()> {
+        // A look at each of very many takes a while.
+        let has_others = self.plan.slow_percent + self.plan.churning_percent > 0;
         let mut attended = Instant::now();
         loop {
             let now = Instant::now();
             let Some(left) = until.checked_duration_since(now).filter(|left| !left.is_zero()) else { return Ok(()) };
             self.turn(left.min(TURN))?;
-            if attended.elapsed() >= SLOW_EVERY {
+            if has_others && attended.elapsed() >= SLOW_EVERY {
                 attended = Instant::now();
                 self.attend();
             }

@@ -31,8 +31,8 @@ pub use floor::Floor;
 pub use load::Stage;
 pub use outcome::{Outcome, Percentiles};
 pub use plan::{Members, Mix, Plan, PlanError};
-pub use report::{Report, Row};
-pub use sweep::highest;
+pub use report::{Limit, Report, Row};
+pub use sweep::{Sweep, highest};
 pub use target::{Target, TargetError};
 
 use std::io;

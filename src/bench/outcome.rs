@@ -42,6 +42,12 @@ pub struct Outcome {
     pub cpu_share: Option<f64>,
     /// The server's memory at the end.
     pub resident_bytes: Option<u64>,
+    /// What its memory grew by since before the first client came, for each client; absent where its process is not
+    /// known. The kernel's buffers are not in it, and what the server sets aside as messages come is, so it says
+    /// something where clients are many and messages few.
+    pub bytes_per_connection: Option<u64>,
+    /// From the first client's coming to the last one's being served, in seconds.
+    pub connecting_seconds: f64,
     /// Times that a thread of the server gave up its core, for each event.
     pub switches_per_event: Option<f64>,
     /// This instrument's share of its core, looking for messages left out: above 0.9 it is what is measured.
@@ -103,6 +109,8 @@ impl Outcome {
         let each = |amount: f64| amount / (found.events.max(1)) as f64;
         Outcome {
             connections,
+            bytes_per_connection: None,
+            connecting_seconds: 0.0,
             seconds,
             events: found.events,
             others: found.others,

@@ -1,11 +1,18 @@
 //! What is to be measured.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use thiserror::Error;
 
 use crate::bench::process;
+
+/// Ports that the system gives to the connections of an address, unless it is set up otherwise.
+const PORTS_PER_SOURCE: usize = 28_232;
+
+/// Connections from an address of this machine's own. The system looks for a free port from a random one on, which takes
+/// milliseconds where most are taken.
+const CONNECTIONS_PER_SOURCE: usize = 5_000;
 
 /// A measurement, for every contestant the same.
 #[derive(Clone, Debug)]
@@ -35,7 +42,8 @@ pub struct Plan {
     /// somebody who sleeps is work of the sender's, and how often it is done depends on who happens to be faster: a
     /// server whose clients are elsewhere has none of it.
     pub spins: bool,
-    /// Addresses to connect from, in turn: past 28,000 connections one has too few ports. None for the system's choice.
+    /// Addresses to connect from, in turn: past 28,000 connections one has too few ports. None for as many of this
+    /// machine's own as it takes, where the server is on it too; else for the system's choice.
     pub sources: Vec<IpAddr>,
 }
 
@@ -106,6 +114,9 @@ pub enum PlanError {
         "the mixes are empty: a line is the names of a set's streams, and perhaps `*3` for three connections in a row"
     )]
     NoMix,
+    /// Fewer ports than connections.
+    #[error("the addresses that are connected from have {0} ports: name more of them with --source")]
+    Ports(usize),
     /// More clients than there are.
     #[error("slow, stalled and churning clients are {0} % together")]
     Shares(usize),
@@ -156,6 +167,26 @@ impl Plan {
         process::allow_open_files()
     }
 
+    /// Addresses to connect from to a server there, in turn; empty for the system's choice.
+    ///
+    /// # Errors
+    /// [`PlanError::Ports`].
+    pub(super) fn sources(&self, server: SocketAddr) -> Result<Vec<IpAddr>, PlanError> {
+        let IpAddr::V4(server) = server.ip() else { return self.with_ports(self.sources.clone()) };
+        let is_own = cfg!(target_os = "linux") && server.is_loopback() && self.sources.is_empty();
+        if !is_own || self.connections <= CONNECTIONS_PER_SOURCE {
+            return self.with_ports(self.sources.clone());
+        }
+        // All of 127.0.0.0/8 is this machine.
+        let count = self.connections.div_ceil(CONNECTIONS_PER_SOURCE) as u32;
+        Ok((1..=count).map(|number| Ipv4Addr::from_bits(Ipv4Addr::LOCALHOST.to_bits() + number).into()).collect())
+    }
+
+    fn with_ports(&self, sources: Vec<IpAddr>) -> Result<Vec<IpAddr>, PlanError> {
+        let ports = PORTS_PER_SOURCE * sources.len().max(1);
+        if self.connections > ports { Err(PlanError::Ports(ports)) } else { Ok(sources) }
+    }
+
     /// The streams of a connection.
     pub(super) fn streams(&self, connection: usize) -> &[String] {
         let turn: usize = self.mixes.iter().map(|mix| mix.weight).sum();
@@ -181,6 +212,23 @@ mod tests {
         let first: Vec<&str> = (0..6).map(|connection| plan.streams(connection)[0].as_str()).collect();
         assert_eq!(first, ["a@ticker", "a@ticker", "c@ticker", "a@ticker", "a@ticker", "c@ticker"]);
         assert_eq!(plan.streams(0).len(), 2);
+    }
+
+    #[test]
+    fn many_connections_come_from_several_addresses() {
+        let sources = |connections, sources: &[&str], server: &str| {
+            let sources = sources.iter().map(|source| source.parse().unwrap()).collect();
+            Plan { connections, sources, ..Plan::default() }.sources(server.parse().unwrap())
+        };
+        assert_eq!(sources(5_000, &[], "127.0.0.1:1"), Ok(vec![]));
+        let own = sources(12_000, &[], "127.0.0.1:1").unwrap();
+        assert_eq!(own, ["127.0.0.2", "127.0.0.3", "127.0.0.4"].map(|source| source.parse::<IpAddr>().unwrap()));
+        assert_eq!(sources(2_000_000, &[], "127.0.0.1:1").unwrap().last().unwrap().to_string(), "127.0.1.145");
+        for server in ["192.0.2.1:1", "[::1]:1"] {
+            assert_eq!(sources(28_232, &[], server), Ok(vec![]));
+            assert_eq!(sources(28_233, &[], server), Err(PlanError::Ports(28_232)));
+        }
+        assert_eq!(sources(60_000, &["127.0.0.9", "127.0.0.8"], "127.0.0.1:1"), Err(PlanError::Ports(56_464)));
     }
 
     #[test]

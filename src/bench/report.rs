@@ -24,8 +24,38 @@ pub struct Row {
     pub name: String,
     /// Events a second that its clients were offered; absent where that is not known.
     pub offered_per_second: Option<f64>,
+    /// Where it gave in; absent where that was not looked for, or where it did not.
+    pub limit: Option<Limit>,
     /// Its rounds, in their order. In each round the contestants took turns.
     pub rounds: Vec<Outcome>,
+}
+
+/// The lowest rate that was more than a contestant sustains.
+#[derive(Clone, Debug, Serialize)]
+pub struct Limit {
+    /// Updates a second of each symbol.
+    pub rate: u32,
+    /// Events a second that its clients were offered; absent where that is not known.
+    pub offered_per_second: Option<f64>,
+    /// What was seen at it.
+    pub seen: Outcome,
+}
+
+impl Limit {
+    /// What was wrong, in a sentence.
+    fn to_text(&self) -> String {
+        let Limit { rate, offered_per_second, seen } = self;
+        let mut text = format!("{rate} a second are too much");
+        if let Some(offered) = offered_per_second {
+            let _ = write!(text, ": {:.1} % came", 100.0 * seen.events_per_second / offered);
+        }
+        let _ = write!(text, ", 99 % of it within {:.1} ms", seen.age_us.p99 as f64 / 1e3);
+        if seen.faults() > 0 {
+            let _ = write!(text, ", with {} faults", seen.faults());
+        }
+        let _ = write!(text, "; the clients took {:.0} % of their core", 100.0 * seen.own_share);
+        text
+    }
 }
 
 /// Above this share of its core the instrument is what is measured.
@@ -74,6 +104,7 @@ impl Report {
             "max µs",
             "spread p99",
             "MiB",
+            "bytes/client",
             "own core",
         ];
         let mut table = vec![head.map(str::to_owned).to_vec()];
@@ -95,6 +126,7 @@ impl Report {
                 number(&|outcome| Some(outcome.age_us.max as f64), 0),
                 number(&|outcome| Some(outcome.spread_us.p99 as f64), 0),
                 number(&|outcome| outcome.resident_bytes.map(|bytes| bytes as f64 / 1_048_576.0), 1),
+                number(&|outcome| outcome.bytes_per_connection.map(|bytes| bytes as f64), 0),
                 number(&|outcome| Some(100.0 * outcome.own_share), 0) + " %",
             ]);
         }
@@ -118,6 +150,9 @@ impl Row {
     /// What was wrong, a sentence each; or that nothing was.
     fn write_faults(&self, text: &mut String) {
         let sum = |of: &dyn Fn(&Outcome) -> u64| self.rounds.iter().map(of).sum::<u64>();
+        if let Some(limit) = &self.limit {
+            let _ = writeln!(text, "{}: {}", self.name, limit.to_text());
+        }
         let faults = [
             (sum(&|outcome| outcome.missing), "events are missing"),
             (sum(&|outcome| outcome.repeated), "events came twice"),

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::Args;
@@ -31,7 +31,11 @@ pub struct Bench {
     /// What those servers play, as for `serve`: `bench:` and any of symbols=, rate=, burst=true, grain=1ms, messages=.
     #[arg(long, value_name = "FEED", default_value = "bench:symbols=1,rate=100")]
     feed: Beat,
-    /// Another flag for those servers, for instance `--serve=--writers=2`. May be given several times.
+    /// Writer threads of those servers, with commas between for each of several. With more than one a server may have all
+    /// cores, and the clients sleep where there are not more than two. [default: as `serve` has it]
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..))]
+    writers: Vec<u16>,
+    /// Another flag for those servers, for instance `--serve=--ring-ticks=65536`. May be given several times.
     #[arg(long, value_name = "FLAG", allow_hyphen_values = true)]
     serve: Vec<String>,
     /// Clients.
@@ -83,7 +87,8 @@ pub struct Bench {
     /// elsewhere are not. [default: true where they have a core of their own]
     #[arg(long, value_name = "BOOL")]
     spin: Option<bool>,
-    /// Addresses to connect from, with commas between; one has 28,000 ports.
+    /// Addresses to connect from, with commas between: one has ports for 28,000 connections. [default: to servers on
+    /// 127.0.0.1 one for every 5,000 connections, 127.0.0.2 and so on; else the system's choice]
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     source: Vec<IpAddr>,
     /// The process of a server that runs already: what it uses is then told.
@@ -139,6 +144,7 @@ impl Bench {
         let row = |one: &Contestant| Row {
             name: one.name(),
             offered_per_second: one.offered_per_second(&plan),
+            limit: None,
             rounds: Vec::new(),
         };
         let mut report =
@@ -179,8 +185,18 @@ impl Bench {
                 progress.say(&format!("{name}: {rate} a second"));
             }
             progress.tell(stage);
-        })?;
-        match found {
+        });
+        let found = match found {
+            Ok(found) => found,
+            // Others are measured all the same.
+            Err(error) if matches!(contestant, Contestant::Peer { .. }) => {
+                progress.say(&format!("{error}; it is left out"));
+                return Ok(());
+            }
+            Err(error) => return Err(error.into()),
+        };
+        row.limit = found.limit;
+        match found.best {
             Some((rate, outcome)) => {
                 row.name = format!("{name} at {rate}/s");
                 row.offered_per_second =
@@ -219,11 +235,17 @@ impl Bench {
             slow_percent: self.slow,
             stalled_percent: self.stalled,
             churning_percent: self.churning,
-            spins: self.spin.unwrap_or_else(|| std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1)),
+            spins: self.spin.unwrap_or_else(|| self.have_clients_a_core()),
             sources: self.source.clone(),
         };
         plan.check()?;
         Ok(plan)
+    }
+
+    /// Whether no server is on the clients' core.
+    fn have_clients_a_core(&self) -> bool {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        cores > 2 || cores == 2 && self.writers.iter().all(|writers| *writers == 1)
     }
 
     fn contestants(&self) -> Vec<Contestant> {
@@ -231,12 +253,24 @@ impl Bench {
             let running = |url: &String| Contestant::Running { url: url.clone(), pid: self.pid };
             return self.urls.iter().map(running).collect();
         }
-        let own = |way: &Way| Contestant::Own { way: *way, beat: self.feed, flags: self.serve.clone() };
+        let own = |way: &Way| {
+            let with = |writers: Option<usize>| Contestant::Own {
+                way: *way,
+                beat: self.feed,
+                writers,
+                flags: self.serve.clone(),
+            };
+            if self.writers.is_empty() || *way == Way::Floor {
+                vec![with(None)]
+            } else {
+                self.writers.iter().map(|writers| with(Some(usize::from(*writers)))).collect()
+            }
+        };
         let peer = |(name, command): &(String, String)| {
             let (name, command) = (name.clone(), command.clone());
             Contestant::Peer { name, command, beat: self.feed }
         };
-        self.via.iter().map(own).chain(self.peer.iter().map(peer)).collect()
+        self.via.iter().flat_map(own).chain(self.peer.iter().map(peer)).collect()
     }
 
     fn scenario(&self) -> String {
@@ -270,6 +304,7 @@ fn machine() -> String {
 struct Progress {
     bar: Option<ProgressBar>,
     name: String,
+    begun: Instant,
 }
 
 impl Progress {
@@ -280,7 +315,7 @@ impl Progress {
                 .with_style(style.expect("a template that can be read").progress_chars("=> "))
                 .with_prefix(name.to_owned())
         });
-        Progress { bar, name: name.to_owned() }
+        Progress { bar, name: name.to_owned(), begun: Instant::now() }
     }
 
     /// Says what comes next.
@@ -296,13 +331,14 @@ impl Progress {
             Stage::Connecting(at, of) => ("connecting", at as u64, of as u64),
             Stage::Holding(at, of) => ("measuring", at.as_millis() as u64, of.as_millis() as u64),
         };
+        let seconds = self.begun.elapsed().as_secs_f64();
         match &self.bar {
             Some(bar) => {
                 bar.set_length(of);
                 bar.set_message(what);
                 bar.set_position(at);
             }
-            None if at == of => eprintln!("{}: {what}: done", self.name),
+            None if at == of => eprintln!("{}: {what}: done after {seconds:.1} s", self.name),
             None => {}
         }
     }
