@@ -22,6 +22,8 @@ const UPDATES_KEPT: usize = 256;
 pub(super) struct Findings {
     /// Events.
     pub(super) events: u64,
+    /// Bytes read, whatever they were.
+    pub(super) bytes: u64,
     /// Messages without the members that an event has: answers, heartbeats.
     pub(super) others: u64,
     /// Events that were left out: their successors came, they did not.
@@ -45,6 +47,7 @@ impl Default for Findings {
         let histogram = || Histogram::new_with_bounds(1, AGE_US_MAX, 3).expect("bounds that make sense");
         Findings {
             events: 0,
+            bytes: 0,
             others: 0,
             missing: 0,
             repeated: 0,

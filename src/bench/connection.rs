@@ -118,6 +118,7 @@ impl Connection {
             Err(error) => return Err(ended(error)),
         };
         let now_us = clock();
+        ledger.findings.bytes += read as u64;
         if self.held.is_empty() {
             let left = self.take(&buffer[..read], ledger, now_us)?;
             self.held.extend_from_slice(&buffer[read - left..read]);

@@ -98,6 +98,7 @@ impl<'a> Load<'a> {
         let (before, own_before, begun) = (usage(), own(self.busy), Instant::now());
         drop(self.ledger.turn_page());
         let mut moments = vec![Moment::default()];
+        told(Stage::Holding(Duration::ZERO, self.plan.hold));
         let (mut last, hold) = (before, self.plan.hold);
         for second in 1.. {
             let until = Duration::from_secs(second).min(hold);

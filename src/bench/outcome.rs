@@ -18,6 +18,8 @@ pub struct Outcome {
     pub seconds: f64,
     /// Events read.
     pub events: u64,
+    /// Bytes read: all that sockets had, without TLS' share.
+    pub bytes: u64,
     /// Messages that were no events.
     pub others: u64,
     /// Events a second.
@@ -113,6 +115,7 @@ impl Outcome {
             connecting_seconds: 0.0,
             seconds,
             events: found.events,
+            bytes: found.bytes,
             others: found.others,
             events_per_second: found.events as f64 / seconds,
             missing: found.missing,

@@ -338,6 +338,7 @@ impl Progress {
                 bar.set_message(what);
                 bar.set_position(at);
             }
+            None if at == 0 => eprintln!("{}: {what}", self.name),
             None if at == of => eprintln!("{}: {what}: done after {seconds:.1} s", self.name),
             None => {}
         }

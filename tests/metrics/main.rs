@@ -4,6 +4,7 @@ mod endings;
 mod exposition;
 mod feed;
 mod flow;
+mod instrument;
 #[path = "../support/mod.rs"]
 mod support;
 
