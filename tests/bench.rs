@@ -9,16 +9,21 @@ use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
+use tapecast::bench::{Contestant, Plan, highest};
 
 /// Runs `tapecast bench` and returns what it saw of each contestant in its only round.
 fn bench(arguments: &[&str]) -> Vec<Value> {
+    rows(arguments).iter().map(|row| row["rounds"][0].clone()).collect()
+}
+
+/// Runs `tapecast bench` and returns its contestants.
+fn rows(arguments: &[&str]) -> Vec<Value> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tapecast"));
     let output =
         command.arg("bench").args(arguments).args(["--json", "--spin", "false"]).output().expect("it can be run");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let rows = report["rows"].as_array().expect("rows");
-    rows.iter().map(|row| row["rounds"][0].clone()).collect()
+    report["rows"].as_array().expect("rows").clone()
 }
 
 /// What a connection is sent as its `n`-th event, from 1: numbers and ages of events, in microseconds.
@@ -85,6 +90,7 @@ fn an_honest_server_is_believed() {
     let seen = seen(|_, n| vec![(n, 0)]);
     assert_eq!(faults(&seen), [""; 0], "{seen}");
     assert_eq!(seen["connections"], 4);
+    assert!(seen["cpu_us_per_event"].is_null() && seen["bytes_per_connection"].is_null(), "of no process: {seen}");
     assert_eq!(seen["failures"], serde_json::json!({}));
 }
 
@@ -210,6 +216,55 @@ fn sets_of_streams_are_taken_in_turn_and_bad_clients_spoil_nothing() {
     arguments.extend(["--stalled", "20", "--churning", "20", "--slow", "10"]);
     let some = bench(&arguments).remove(0);
     assert_eq!(faults(&some), [""; 0], "{some}");
+}
+
+#[test]
+fn a_client_s_share_of_the_server_s_memory_is_told() {
+    let seen =
+        bench(&["--via", "ws", "-c", "400", "--feed", "bench:rate=1", "--settle", "300ms", "--hold", "1s"]).remove(0);
+    let (each, all) = (seen["bytes_per_connection"].as_u64().unwrap(), seen["resident_bytes"].as_u64().unwrap());
+    // A session with its buffers, and what is touched for the first time; what was there before is no client's.
+    assert!((500..200_000).contains(&each), "{each}");
+    assert!(400 * each < all - (8 << 20), "{each} for each, {all} in all");
+}
+
+#[test]
+fn a_server_is_measured_with_each_number_of_writers() {
+    let rows = rows(&["--via", "floor,ws", "--writers", "1,2", "-c", "8", "--settle", "100ms", "--hold", "1s"]);
+    let names: Vec<&str> = rows.iter().map(|row| row["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["floor", "ws, 1 writer", "ws, 2 writers"]);
+    rows.iter().for_each(|row| assert_eq!(faults(&row["rounds"][0]), [""; 0], "{row}"));
+}
+
+#[test]
+fn a_sweep_ends_where_a_server_no_longer_delivers_what_is_offered() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("server");
+    // The floor, but slower than it is told to be; and one that does not start.
+    let script = format!(
+        "#!/bin/sh\nfeed=$(echo $TAPECAST_FEED | sed -E 's/rate=([3-9][0-9]{{2}}|[0-9]{{4,}})/rate=250/')\n\
+         '{}' bench-floor --connections 2 --feed $feed | sed -u 's|$|/ws/{{streams}}|'\n",
+        env!("CARGO_BIN_EXE_tapecast")
+    );
+    std::fs::write(&path, script).unwrap();
+    let command = format!("sh {}", path.display());
+    let slow = Contestant::Peer { name: "slow".into(), command, beat: "bench:rate=100".parse().unwrap() };
+    let (settle, hold) = (Duration::from_millis(50), Duration::from_millis(600));
+    let plan = Plan { connections: 2, settle, hold, ..Plan::default() };
+    let mut tried = Vec::new();
+    let found = highest(&slow, &plan, 100, &mut |rate, _| tried.push(rate)).expect("it starts");
+    tried.dedup();
+    // From 300 on a sixth and more of what is offered does not come. A busy machine may end it sooner, and nothing later.
+    let limit = found.limit.expect("a limit");
+    assert!(limit.rate <= 300 && tried.iter().all(|rate| *rate <= 400), "{tried:?}");
+    assert_eq!(limit.offered_per_second, Some(2.0 * f64::from(limit.rate)));
+    if let Some((best, seen)) = found.best {
+        assert!(best < limit.rate && seen.is_whole() && tried.contains(&best), "{best} of {tried:?}");
+    }
+    // At the first rate there is nothing more to try, and a server that does not start is left out.
+    let flags = ["--sweep", "--via", "floor", "--peer", "none=false", "-c", "1", "--settle", "50ms", "--hold", "300ms"];
+    let rows = rows(&[&flags[..], &["--feed", "bench:rate=1000000"]].concat());
+    assert_eq!((rows.len(), &rows[1]["name"], rows[1]["rounds"].as_array().unwrap().len()), (2, &"none".into(), 0));
 }
 
 #[test]
