@@ -191,7 +191,7 @@ fn every_way_in_is_measured_beside_the_floor() {
     let hold = ["-c", "8", "--settle", "300ms", "--hold", "1s", "--html", html];
     let seen = bench(&[&["--via", ways, "--feed", feed][..], &hold].concat());
     let page = std::fs::read_to_string(page).expect("a page");
-    assert_eq!((page.matches("<svg").count(), page.matches("</svg>").count()), (4, 4));
+    assert_eq!((page.matches("<svg").count(), page.matches("</svg>").count()), (5, 5));
     assert!(!page.contains("://") && !page.contains("<script"), "it stands by itself");
     assert_eq!(seen.len(), 8);
     for (way, seen) in ways.split(',').zip(&seen) {

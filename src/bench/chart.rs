@@ -8,11 +8,20 @@ const HEIGHT: f64 = 260.0;
 
 /// Room for the axes' texts.
 const LEFT: f64 = 70.0;
-const BOTTOM: f64 = 34.0;
+const BOTTOM: f64 = 36.0;
 const TOP: f64 = 10.0;
+const RIGHT: f64 = 34.0;
 
-/// How many colours there are; contestants beyond them begin again.
+/// Room for what stands behind a bar.
+const LABEL: f64 = 200.0;
+
+/// How many colours there are.
 const COLOURS: usize = 8;
+
+/// The classes of a contestant: its colour, and beyond the last colour that it is one seen before.
+pub(super) fn classes(number: usize) -> String {
+    format!("c{}{}", number % COLOURS, if number < COLOURS { "" } else { " again" })
+}
 
 /// A line of a chart.
 pub(super) struct Series<'a> {
@@ -24,21 +33,22 @@ pub(super) struct Series<'a> {
 
 /// An axis.
 pub(super) struct Axis<'a> {
-    /// Where values lie on it, as logarithms where it is one.
+    /// Where values lie on it, as logarithms where it is one. It begins at the first.
     pub(super) ticks: Vec<(f64, String)>,
+    /// Where it ends.
+    pub(super) end: f64,
     /// What it is of.
     pub(super) title: &'a str,
 }
 
-/// Appends lines over two axes; the ends of the axes are their first and last ticks.
+/// Appends lines over two axes; what lies beyond their ends is put on them.
 pub(super) fn write_lines(series: &[Series], x: &Axis, y: &Axis, out: &mut String) {
     let ends = |axis: &Axis| {
         let first = axis.ticks.first().map_or(0.0, |tick| tick.0);
-        let last = axis.ticks.last().map_or(1.0, |tick| tick.0);
-        (first, if last > first { last } else { first + 1.0 })
+        (first, if axis.end > first { axis.end } else { first + 1.0 })
     };
     let ((x_min, x_max), (y_min, y_max)) = (ends(x), ends(y));
-    let across = |value: f64| LEFT + (value - x_min) / (x_max - x_min) * (WIDTH - LEFT - 30.0);
+    let across = |value: f64| LEFT + (value - x_min) / (x_max - x_min) * (WIDTH - LEFT - RIGHT);
     let up = |value: f64| HEIGHT - BOTTOM - (value - y_min) / (y_max - y_min) * (HEIGHT - BOTTOM - TOP);
     let _ = write!(out, r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{}">"#, escape(y.title));
     for (value, label) in &y.ticks {
@@ -46,7 +56,7 @@ pub(super) fn write_lines(series: &[Series], x: &Axis, y: &Axis, out: &mut Strin
         let _ = write!(
             out,
             r#"<path class="grid" d="M{LEFT} {at:.1}H{}"/><text x="{}" y="{:.1}" class="end">{}</text>"#,
-            WIDTH - 10.0,
+            WIDTH - RIGHT,
             LEFT - 6.0,
             at + 4.0,
             escape(label)
@@ -54,12 +64,18 @@ pub(super) fn write_lines(series: &[Series], x: &Axis, y: &Axis, out: &mut Strin
     }
     for (value, label) in &x.ticks {
         let at = across(*value);
-        let _ = write!(out, r#"<text x="{at:.1}" y="{}" class="mid">{}</text>"#, HEIGHT - 18.0, escape(label));
+        let _ = write!(
+            out,
+            r#"<path class="grid" d="M{at:.1} {TOP}V{}"/><text x="{at:.1}" y="{}" class="mid">{}</text>"#,
+            HEIGHT - BOTTOM,
+            HEIGHT - 20.0,
+            escape(label)
+        );
     }
-    let middle = f64::midpoint(LEFT, WIDTH);
+    let middle = f64::midpoint(LEFT, WIDTH - RIGHT);
     let _ = write!(out, r#"<text x="{middle}" y="{}" class="mid">{}</text>"#, HEIGHT - 3.0, escape(x.title));
     for (number, series) in series.iter().enumerate() {
-        let _ = write!(out, r#"<path class="line c{}" d=""#, number % COLOURS);
+        let _ = write!(out, r#"<path class="line {}" d=""#, classes(number));
         for (place, (x, y)) in series.points.iter().enumerate() {
             let letter = if place == 0 { 'M' } else { 'L' };
             let _ = write!(out, "{letter}{:.1} {:.1}", across(x.clamp(x_min, x_max)), up(y.clamp(y_min, y_max)));
@@ -76,13 +92,13 @@ pub(super) fn write_bars(bars: &[(&str, Option<f64>, String)], title: &str, out:
     let _ = write!(out, r#"<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{}">"#, escape(title));
     for (number, (name, value, label)) in bars.iter().enumerate() {
         let top = 28.0 * number as f64 + 4.0;
-        let width = value.unwrap_or(0.0) / longest * (WIDTH - 330.0);
+        let width = value.unwrap_or(0.0) / longest * (WIDTH - 178.0 - LABEL);
         let _ = write!(
             out,
-            r#"<text x="170" y="{:.0}" class="end">{}</text><rect class="bar c{}" x="178" y="{top:.0}" width="{width:.1}" height="20" rx="3"/><text x="{:.1}" y="{:.0}">{}</text>"#,
+            r#"<text x="170" y="{:.0}" class="end">{}</text><rect class="bar {}" x="178" y="{top:.0}" width="{width:.1}" height="20" rx="3"/><text x="{:.1}" y="{:.0}">{}</text>"#,
             top + 15.0,
             escape(name),
-            number % COLOURS,
+            classes(number),
             184.0 + width,
             top + 15.0,
             escape(label)

@@ -127,7 +127,8 @@ impl Report {
                 number(&|outcome| Some(outcome.spread_us.p99 as f64), 0),
                 number(&|outcome| outcome.resident_bytes.map(|bytes| bytes as f64 / 1_048_576.0), 1),
                 number(&|outcome| outcome.bytes_per_connection.map(|bytes| bytes as f64), 0),
-                number(&|outcome| Some(100.0 * outcome.own_share), 0) + " %",
+                row.median(|outcome| Some(100.0 * outcome.own_share))
+                    .map_or_else(|| "–".to_owned(), |share| format!("{share:.0} %")),
             ]);
         }
         let mut text = format!("{}\n{}\n\n", self.scenario, self.machine);

@@ -203,7 +203,7 @@ impl Bench {
                     contestant.at_rate(rate).and_then(|contestant| contestant.offered_per_second(plan));
                 row.rounds.push(outcome);
             }
-            None => row.name = format!("{name}: less than {}/s", self.feed.rate),
+            None => row.name = format!("{name} below {}/s", self.feed.rate),
         }
         Ok(())
     }
