@@ -137,7 +137,8 @@ impl Bench {
         // Both ends may be here, and programs have files of their own.
         if files < plan.connections as u64 + 100 {
             bail!(
-                "--connections: {} need as many open files, and the limit is {files}: raise it with `ulimit -n`",
+                "--connections: {} need as many open files, and the system allows {files}: an administrator may raise the \
+                 hard limit, `ulimit -Hn`",
                 plan.connections
             );
         }

@@ -44,8 +44,7 @@ impl Feed {
             } else {
                 made as f64 / (self.rate * self.symbols as f64)
             };
-            let seconds =
-                if self.grain > 0.0 { (seconds / self.grain - 1e-9).ceil() * self.grain } else { seconds };
+            let seconds = if self.grain > 0.0 { (seconds / self.grain - 1e-9).ceil() * self.grain } else { seconds };
             let due = start + Duration::from_secs_f64(seconds);
             if due > Instant::now() {
                 tokio::time::sleep_until(due).await;
