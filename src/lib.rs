@@ -11,6 +11,7 @@
 //! - [`market`]: what the words mean: exact numbers, symbols, ticks, books, candles, windows. Imports nothing of ours.
 //! - [`ring`]: one publisher, many readers, lossless. Imports nothing of ours.
 //! - [`protocol`]: framing as bytes in and bytes out. Imports nothing of ours.
+//! - [`tape`]: recordings in blocks, on disk. Imports nothing of ours.
 //! - [`venue`]: what an exchange's servers send and what its clients may ask.
 //! - [`feed`]: where raw messages come from: tapes, merged and played at a pace.
 //! - [`metrics`]: counters, one sentence each, and how they are told.
@@ -64,5 +65,7 @@ pub mod protocol;
 pub mod server;
 #[cfg(not(loom))]
 pub mod session;
+#[cfg(not(loom))]
+pub mod tape;
 #[cfg(not(loom))]
 pub mod venue;

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules in the order of the data's way: each imports only from those before it.
-const ORDER: [(&str, &[&str]); 13] = [
+const ORDER: [(&str, &[&str]); 14] = [
     ("market", &[]),
     ("ring", &[]),
     ("protocol", &[]),
+    ("tape", &[]),
     ("venue", &["market"]),
-    ("feed", &["market", "venue"]),
+    ("feed", &["market", "tape", "venue"]),
     ("metrics", &["feed", "market", "venue"]),
     ("ingest", &["feed", "market", "metrics", "ring", "venue"]),
     ("fanout", &["market", "metrics", "protocol", "ring", "venue"]),
@@ -17,7 +18,7 @@ const ORDER: [(&str, &[&str]); 13] = [
     ("config", &["fanout", "feed", "ingest", "market", "protocol", "ring", "session", "venue"]),
     ("server", &["config", "fanout", "feed", "ingest", "market", "metrics", "protocol", "ring", "session", "venue"]),
     ("bench", &["feed", "protocol"]),
-    ("cli", &["bench", "config", "feed", "market", "server", "venue"]),
+    ("cli", &["bench", "config", "feed", "market", "server", "tape", "venue"]),
 ];
 
 /// Longest file, tests included; past it there is a second idea in it.
