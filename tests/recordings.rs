@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use support::recordings;
+use tapecast::feed::damage::Damage;
 use tapecast::feed::merge::Merge;
 use tapecast::feed::source::Source;
-use tapecast::feed::tape::Damage;
 use tapecast::market::decimal::Decimal;
 use tapecast::market::engine::Engine;
 use tapecast::market::symbol::{Symbols, Venue};

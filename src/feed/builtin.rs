@@ -1,7 +1,7 @@
 //! The tape that is part of the program, so that it serves something without being given anything.
 
+use crate::feed::lines::Bytes;
 use crate::feed::source::Source;
-use crate::feed::tape::Bytes;
 
 /// Two minutes of invented markets on both venues, made by the generator in [`crate::feed::synthetic`] from seed 1.
 ///

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::feed::FeedError;
+use crate::feed::damage::Damage;
 use crate::feed::source::{Lane, Source};
-use crate::feed::tape::Damage;
 use crate::market::symbol::Venue;
 use crate::venue::venue_of;
 
@@ -13,7 +13,7 @@ use crate::venue::venue_of;
 pub struct Merge {
     lanes: Vec<Lane>,
     current: usize,
-    line: u64,
+    number: u64,
 }
 
 /// Where a message stands: for reports.
@@ -21,13 +21,15 @@ pub struct Merge {
 pub struct Place {
     /// The feed's name.
     pub tape: String,
-    /// The line's number, from 1.
-    pub line: u64,
+    /// What is counted there: lines, records or messages.
+    pub unit: &'static str,
+    /// Its number, from 1.
+    pub number: u64,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: line {}", self.tape, self.line)
+        write!(f, "{}: {} {}", self.tape, self.unit, self.number)
     }
 }
 
@@ -38,7 +40,7 @@ impl Merge {
     /// [`FeedError`] for the first that cannot be opened or holds no messages.
     pub fn open(sources: &[Source]) -> Result<Merge, FeedError> {
         let lanes = sources.iter().map(Source::open).collect::<Result<_, _>>()?;
-        Ok(Merge { lanes, current: 0, line: 0 })
+        Ok(Merge { lanes, current: 0, number: 0 })
     }
 
     /// The receive time of the message that comes next; `None` at the end.
@@ -49,14 +51,15 @@ impl Merge {
     /// Hands out the next message: its receive time, whose it is, and its bytes, which are swapped into `message`.
     pub fn next(&mut self, message: &mut Vec<u8>) -> Option<(i64, Venue)> {
         self.current = self.earliest()?;
-        let (ts_recv, line) = self.lanes[self.current].next(message)?;
-        self.line = line;
+        let (ts_recv, number) = self.lanes[self.current].next(message)?;
+        self.number = number;
         Some((ts_recv, venue_of(message)))
     }
 
     /// Where the message handed out last stands.
     pub fn place(&self) -> Place {
-        Place { tape: self.lanes[self.current].name(), line: self.line }
+        let lane = &self.lanes[self.current];
+        Place { tape: lane.name(), unit: lane.unit(), number: self.number }
     }
 
     /// Goes back to the beginning of all tapes.
@@ -67,7 +70,7 @@ impl Merge {
         self.lanes.iter_mut().try_for_each(Lane::rewind)
     }
 
-    /// Lines skipped in all tapes, by [`Damage`].
+    /// Lines and blocks skipped in all tapes, by [`Damage`].
     pub fn damaged(&self) -> [u64; Damage::COUNT] {
         let mut sum = [0; Damage::COUNT];
         for lane in &self.lanes {

@@ -2,23 +2,31 @@
 //!
 //! ```text
 //!  built-in tape ─┐
-//!  file.jsonl ────┼─▶ Tape ─▶ Merge ─▶ Replay (when is it due?) ─▶ ingest
-//!  file.jsonl.zst ┤
-//!  Metronome ─────┘
+//!  file.jsonl ────┼─▶ Lines ──┐
+//!  file.jsonl.zst ┘           ├─▶ Recording ─▶ Merge ─▶ Replay (when is it due?) ─▶ ingest
+//!  file.tape ───────▶ Blocks ─┘                  ▲
+//!  Metronome ────────────────────────────────────┘
 //! ```
 
+mod blocks;
 pub mod builtin;
+pub mod damage;
+pub mod label;
+pub mod lines;
 pub mod merge;
 pub mod metronome;
 pub mod preview;
+mod recording;
 pub mod replay;
+pub mod rows;
 pub mod source;
 pub mod synthetic;
-pub mod tape;
 
 use std::path::PathBuf;
 
 use thiserror::Error;
+
+use crate::tape::TapeError;
 
 /// Why a feed cannot be used at all. What is wrong with single lines is no error: it is counted and skipped.
 #[derive(Debug, Error)]
@@ -32,13 +40,21 @@ pub enum FeedError {
         source: std::io::Error,
     },
     /// A file of an unknown kind.
-    #[error("{path} is no tape this version can read: its name must end in .jsonl or .jsonl.zst")]
+    #[error("{path} is no tape this version can read: its name must end in .tape, .jsonl or .jsonl.zst")]
     Kind {
         /// Which one.
         path: PathBuf,
     },
+    /// A tape in blocks that cannot be opened.
+    #[error("cannot open the tape {path}: {source}")]
+    Blocks {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: TapeError,
+    },
     /// A tape without a single message.
-    #[error("the tape {name} holds no messages (a line is `<receive time in ns> <message>`)")]
+    #[error("the tape {name} holds no messages (a line of a `.jsonl` is `<receive time in ns> <message>`)")]
     Empty {
         /// Which one.
         name: String,

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use crate::feed::FeedError;
+use crate::feed::damage::Damage;
+use crate::feed::lines::Bytes;
 use crate::feed::metronome::{Beat, Metronome};
-use crate::feed::tape::{Bytes, Damage, Tape};
+use crate::feed::recording::Recording;
 
 /// Where a feed comes from.
 #[derive(Clone, Debug)]
@@ -51,10 +53,10 @@ pub(super) enum Lane {
 
 /// A tape and its next message.
 pub(super) struct Pending {
-    tape: Tape,
+    tape: Recording,
     message: Vec<u8>,
     ts_recv: Option<i64>,
-    line: u64,
+    number: u64,
 }
 
 impl Lane {
@@ -70,12 +72,20 @@ impl Lane {
     pub(super) fn next(&mut self, message: &mut Vec<u8>) -> Option<(i64, u64)> {
         match self {
             Lane::Tape(pending) => {
-                let (ts_recv, line) = (pending.ts_recv?, pending.line);
+                let (ts_recv, number) = (pending.ts_recv?, pending.number);
                 std::mem::swap(message, &mut pending.message);
                 pending.read();
-                Some((ts_recv, line))
+                Some((ts_recv, number))
             }
             Lane::Beat(metronome) => metronome.next(message).map(|ts_recv| (ts_recv, metronome.made())),
+        }
+    }
+
+    /// What its numbers count.
+    pub(super) fn unit(&self) -> &'static str {
+        match self {
+            Lane::Tape(pending) => pending.tape.unit(),
+            Lane::Beat(_) => "message",
         }
     }
 
@@ -99,7 +109,7 @@ impl Lane {
         Ok(())
     }
 
-    /// Lines skipped, by [`Damage`].
+    /// Lines and blocks skipped, by [`Damage`].
     pub(super) fn damaged(&self) -> [u64; Damage::COUNT] {
         match self {
             Lane::Tape(pending) => pending.tape.damaged(),
@@ -111,13 +121,13 @@ impl Lane {
 impl Pending {
     fn open(bytes: Bytes) -> Result<Pending, FeedError> {
         let name = bytes.name();
-        let mut pending = Pending { tape: Tape::open(bytes)?, message: Vec::new(), ts_recv: None, line: 0 };
+        let mut pending = Pending { tape: Recording::open(bytes)?, message: Vec::new(), ts_recv: None, number: 0 };
         pending.read();
         if pending.ts_recv.is_none() { Err(FeedError::Empty { name }) } else { Ok(pending) }
     }
 
     fn read(&mut self) {
         self.ts_recv = self.tape.next(&mut self.message);
-        self.line = self.tape.line_number();
+        self.number = self.tape.number();
     }
 }

@@ -16,7 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crossbeam_utils::CachePadded;
 use serde_json::{Map, Value, json};
 
-use crate::feed::tape::Damage;
+use crate::feed::damage::Damage;
 use crate::market::symbol::Venue;
 use crate::metrics::table::{COUNTER, GAUGE};
 use crate::venue::Rejected;
@@ -41,7 +41,7 @@ pub struct Metrics {
     pub ingest: CachePadded<IngestCounts>,
     /// Of the ingest thread, by venue.
     pub venues: [VenueCounts; Venue::ALL.len()],
-    /// Lines skipped, by [`Damage`].
+    /// Lines and blocks of tapes skipped, by [`Damage`].
     pub lines_damaged: [Count; Damage::COUNT],
     /// The newest receive time published, nanoseconds since the epoch; 0 before the first.
     pub ts_recv: AtomicI64,

@@ -58,7 +58,7 @@ impl Shape {
 /// What those have in common that differ in a label.
 pub const FAMILIES: [(&str, &str); 5] = [
     ("disconnects", "Sessions that have ended, by who or what ended them."),
-    ("lines_damaged", "Lines of tapes that were skipped."),
+    ("lines_damaged", "Lines and blocks of tapes that were skipped."),
     ("messages_rejected", "Raw messages that gave no tick."),
     ("sessions_opened", "Sessions that have begun, by the protocol that they speak."),
     ("tls_handshakes_failed", "Connections to the TLS address of which no session could come."),

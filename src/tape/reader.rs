@@ -165,6 +165,16 @@ impl<R: Read + Seek> Reader<R> {
         self.is_finished
     }
 
+    /// What opening has met; reading tells it first.
+    pub fn damages(&self) -> impl Iterator<Item = &Damage> {
+        self.damages.iter()
+    }
+
+    /// The digest of everything up to the block that was read last; `None` where that is damaged, and after a seek.
+    pub fn digest(&self) -> Option<Digest> {
+        self.digest
+    }
+
     /// How many blocks have been read or passed over.
     pub fn blocks_read(&self) -> usize {
         self.next_block
@@ -194,7 +204,7 @@ impl<R: Read + Seek> Reader<R> {
     ///
     /// # Errors
     /// [`Damage`]; the next call goes on behind it.
-    pub fn next(&mut self) -> Result<Option<Record<'_>>, Damage> {
+    pub fn read(&mut self) -> Result<Option<Record<'_>>, Damage> {
         loop {
             if let Some(damage) = self.damages.pop_front() {
                 return Err(damage);
@@ -218,7 +228,9 @@ impl<R: Read + Seek> Reader<R> {
             self.block.heads.clear();
             self.block.at = 0;
             if let Err(what) = self.load(number, &entry) {
-                self.digest = None;
+                if matches!(what, What::BlockHeader | What::OtherBlock | What::Unreadable { .. }) {
+                    self.digest = None;
+                }
                 self.damages.push_back(Damage { block: Some(number), offset: entry.offset, what });
             }
             self.expected = Some(entry.end_sequence());
@@ -237,16 +249,19 @@ impl<R: Read + Seek> Reader<R> {
                 note(What::Repeated { from: header.first_sequence });
             }
         }
-        if self.checks_digests
-            && self.digest.is_some_and(|before| !header.continues(before, &stored_header, &self.block.stored))
+        let has_tally = self.block.unpack_tally(&header);
+        if !has_tally {
+            note(What::Tally);
+        }
+        let unpacked = self.block.unpack(&header);
+        // What has a wrong checksum has a wrong digest, and is named already.
+        let is_checked = self.checks_digests && has_tally && unpacked.is_ok();
+        if is_checked && self.digest.is_some_and(|before| !header.continues(before, &stored_header, &self.block.stored))
         {
             note(What::Digest);
         }
         self.digest = Some(header.digest);
-        if !self.block.unpack_tally(&header) {
-            note(What::Tally);
-        }
-        self.block.unpack(&header)
+        unpacked
     }
 
     /// Whether a block can be read back as a whole.

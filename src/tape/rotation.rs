@@ -202,7 +202,7 @@ mod tests {
             reader.check_digests();
             assert_eq!(reader.header().first_sequence, sequence, "{name}");
             assert_eq!(reader.header().before, before.unwrap_or_default(), "{name}");
-            while let Some(record) = reader.next().unwrap() {
+            while let Some(record) = reader.read().unwrap() {
                 assert_eq!(record.sequence, sequence);
                 sequence += 1;
             }

@@ -92,7 +92,7 @@ fn read(bytes: &[u8]) -> (Vec<(u64, Owned)>, Vec<Damage>) {
 fn rest<R: Read + Seek>(reader: &mut Reader<R>) -> (Vec<(u64, Owned)>, Vec<Damage>) {
     let (mut records, mut damages) = (Vec::new(), Vec::new());
     loop {
-        match reader.next() {
+        match reader.read() {
             Ok(Some(record)) => records.push((record.sequence, Owned::of(&record))),
             Ok(None) => return (records, damages),
             Err(damage) => damages.push(damage),
@@ -134,7 +134,7 @@ proptest! {
         prop_assert!(damages.iter().all(is_expected), "{:?}", damages);
 
         let mut reader = Reader::on(Cursor::new(&bytes[..])).unwrap();
-        let (at, _) = (seek.index(records.len() + 1), reader.next());
+        let (at, _) = (seek.index(records.len() + 1), reader.read());
         reader.seek_sequence(at as u64 + 1);
         prop_assert_eq!(rest(&mut reader).0, &expected[at..]);
         let time = records.get(at).map_or(i64::MAX, |record| record.ts_recv);

@@ -1,4 +1,4 @@
-//! A tape: a recorded feed in a file, one message a line.
+//! A tape of lines: a recorded feed in a text file, one message a line.
 //!
 //! ```text
 //! <receive time, nanoseconds since the Unix epoch, decimal> <the raw message, one line of JSON>\n
@@ -13,40 +13,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use crate::feed::FeedError;
+use crate::feed::damage::Damage;
+use crate::tape::EXTENSION;
 
 /// Longest line that is read, in bytes. The longest message ever recorded, a list of all symbols, has 1.9 MB.
 pub const LINE_BYTES_MAX: usize = 16 << 20;
-
-/// What can be wrong with a line before anybody looks at its message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Damage {
-    /// It does not begin with a receive time and a space, or nothing follows them.
-    NoTimestamp,
-    /// Its receive time is before that of the line before.
-    TimestampBack,
-    /// It is longer than [`LINE_BYTES_MAX`].
-    TooLong,
-    /// The file ends in the middle of its compressed data, or that data is damaged; nothing after it can be read.
-    Unreadable,
-}
-
-impl Damage {
-    /// How many kinds there are.
-    pub const COUNT: usize = 4;
-
-    /// Short names for counters, in the order of the variants.
-    pub const LABELS: [&'static str; Self::COUNT] = ["no_timestamp", "timestamp_back", "too_long", "unreadable"];
-
-    /// What people are told.
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Damage::NoTimestamp => "has no receive time before its message",
-            Damage::TimestampBack => "was received before the line in front of it",
-            Damage::TooLong => "is too long",
-            Damage::Unreadable => "cannot be read: the file is cut or its compression is damaged; the tape ends here",
-        }
-    }
-}
 
 /// Where a tape's bytes are.
 #[derive(Clone, Debug)]
@@ -58,7 +29,7 @@ pub enum Bytes {
         /// zstd data.
         bytes: &'static [u8],
     },
-    /// A file, `.jsonl` or `.jsonl.zst`.
+    /// A file, `.tape`, `.jsonl` or `.jsonl.zst`.
     File(PathBuf),
 }
 
@@ -68,6 +39,16 @@ impl Bytes {
         match self {
             Bytes::BuiltIn { name, .. } => (*name).to_owned(),
             Bytes::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        }
+    }
+
+    /// The file, where it is a tape in blocks.
+    pub(super) fn blocks(&self) -> Option<&Path> {
+        match self {
+            Bytes::File(path) => {
+                Some(path.as_path()).filter(|path| path.extension().is_some_and(|end| end == EXTENSION))
+            }
+            Bytes::BuiltIn { .. } => None,
         }
     }
 
@@ -105,7 +86,7 @@ fn decompress(reader: impl Read + Send + 'static) -> std::io::Result<Box<dyn Buf
 }
 
 /// Reads a tape line by line.
-pub struct Tape {
+pub struct Lines {
     source: Bytes,
     reader: Box<dyn BufRead + Send>,
     line_number: u64,
@@ -113,14 +94,14 @@ pub struct Tape {
     damaged: [u64; Damage::COUNT],
 }
 
-impl Tape {
+impl Lines {
     /// Opens a tape at its beginning.
     ///
     /// # Errors
     /// [`FeedError`] if the file cannot be opened or is of an unknown kind.
-    pub fn open(source: Bytes) -> Result<Tape, FeedError> {
+    pub fn open(source: Bytes) -> Result<Lines, FeedError> {
         let reader = source.open()?;
-        Ok(Tape { source, reader, line_number: 0, last_recv: i64::MIN, damaged: [0; Damage::COUNT] })
+        Ok(Lines { source, reader, line_number: 0, last_recv: i64::MIN, damaged: [0; Damage::COUNT] })
     }
 
     /// Goes back to the beginning. Counts go on.
@@ -225,7 +206,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         File::create(&path).unwrap().write_all(bytes).unwrap();
-        let mut tape = Tape::open(Bytes::File(path)).unwrap();
+        let mut tape = Lines::open(Bytes::File(path)).unwrap();
         let (mut lines, mut message) = (Vec::new(), Vec::new());
         while let Some(ts_recv) = tape.next(&mut message) {
             lines.push((ts_recv, String::from_utf8_lossy(&message).into_owned()));
@@ -239,7 +220,7 @@ mod tests {
         let (lines, damaged) = read("a.jsonl", text);
         let expected = [(5, "{\"a\":1}"), (7, "{\"c\":3}"), (7, "{\"d\":4}"), (8, "cut")];
         assert_eq!(lines, expected.map(|(time, text)| (time, text.to_owned())));
-        assert_eq!(damaged, [6, 1, 0, 0]);
+        assert_eq!(damaged, [6, 1, 0, 0, 0]);
     }
 
     #[test]
@@ -249,7 +230,7 @@ mod tests {
         text.extend_from_slice(b"\n3 {}\n");
         let (lines, damaged) = read("a.jsonl", &text);
         assert_eq!(lines.len(), 2);
-        assert_eq!(damaged, [0, 0, 1, 0]);
+        assert_eq!(damaged, [0, 0, 1, 0, 0]);
     }
 
     #[test]
@@ -264,9 +245,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_opened_is_named() {
-        let missing = Tape::open(Bytes::File("/nowhere/a.jsonl".into())).err().unwrap().to_string();
+        let missing = Lines::open(Bytes::File("/nowhere/a.jsonl".into())).err().unwrap().to_string();
         assert!(missing.contains("/nowhere/a.jsonl"), "{missing}");
-        let kind = Tape::open(Bytes::File("a.csv".into())).err().unwrap().to_string();
+        let kind = Lines::open(Bytes::File("a.csv".into())).err().unwrap().to_string();
         assert!(kind.contains("a.csv") && kind.contains(".jsonl.zst"), "{kind}");
     }
 }
