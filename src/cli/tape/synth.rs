@@ -1,25 +1,18 @@
-//! `tapecast tape`: make tapes.
+//! `tapecast tape synth`: make a tape of invented markets.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
-use clap::{Args, Subcommand};
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::feed::synthetic::{Plan, Synthetic};
 
-/// What to do with tapes.
-#[derive(Debug, Subcommand)]
-pub enum Tape {
-    /// Make a tape of invented but believable markets. The same seed gives the same bytes, on any machine.
-    Synth(Synth),
-}
-
 /// Flags of `tape synth`.
 #[derive(Args, Debug)]
-pub struct Synth {
+pub(super) struct Synth {
     /// Where to write it: .jsonl or .jsonl.zst. `-` writes lines to standard output.
     #[arg(long, value_name = "PATH")]
     out: PathBuf,
@@ -37,20 +30,8 @@ pub struct Synth {
     level: i32,
 }
 
-impl Tape {
-    /// Does it.
-    ///
-    /// # Errors
-    /// What is wrong with a path, in one sentence.
-    pub fn run(self) -> anyhow::Result<()> {
-        match self {
-            Tape::Synth(synth) => synth.run(),
-        }
-    }
-}
-
 impl Synth {
-    fn run(self) -> anyhow::Result<()> {
+    pub(super) fn run(self) -> anyhow::Result<()> {
         let plan = Plan { seed: self.seed, start_ns: self.start, minutes: self.minutes };
         if self.out == Path::new("-") {
             return match write_lines(plan, &mut BufWriter::new(std::io::stdout().lock())) {
