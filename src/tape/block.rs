@@ -2,7 +2,7 @@
 
 use crate::tape::bytes::Bytes;
 use crate::tape::digest::Digest;
-use crate::tape::record::{HEAD_BYTES_MAX, MESSAGE_BYTES_MAX, Message, write_head};
+use crate::tape::record::{HEAD_BYTES_MAX, MESSAGE_BYTES_MAX, Message, SEQUENCE_MAX, write_head};
 use crate::tape::tally::{BLOCK_LABELS_MAX, LABEL_BYTES_MAX, Tally, Total};
 
 /// Length of a block's header.
@@ -68,7 +68,7 @@ impl BlockHeader {
 
     /// The number that the record after the block has.
     pub fn end_sequence(&self) -> u64 {
-        self.first_sequence.saturating_add(u64::from(self.count))
+        self.first_sequence + u64::from(self.count)
     }
 
     /// As it is stored; sets the digest on the way, from the one before and the parts as they are stored.
@@ -128,7 +128,7 @@ impl BlockHeader {
     /// Nothing is allocated before this holds.
     fn is_possible(&self) -> bool {
         (1..=RECORDS_MAX).contains(&self.count)
-            && self.first_sequence.checked_add(u64::from(self.count)).is_some()
+            && self.first_sequence < SEQUENCE_MAX
             && self.content_bytes <= CONTENT_BYTES_MAX
             && self.content_stored <= CONTENT_STORED_MAX
             && self.tally_bytes <= TALLY_BYTES_MAX

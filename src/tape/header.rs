@@ -3,6 +3,7 @@
 use crate::tape::TapeError;
 use crate::tape::bytes::Bytes;
 use crate::tape::digest::Digest;
+use crate::tape::record::SEQUENCE_MAX;
 
 /// The version of the format that is written.
 pub const VERSION: u16 = 1;
@@ -58,6 +59,7 @@ impl Header {
             bytes.take(6)?;
             Some(Header { first_sequence: bytes.u64()?, before: Digest(bytes.array()?) })
         };
-        Ok((read(&mut bytes).unwrap_or_default(), is_whole))
+        let header = read(&mut bytes).filter(|header| header.first_sequence < SEQUENCE_MAX);
+        Ok((header.unwrap_or_default(), is_whole && header.is_some()))
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use crate::tape::block::{BLOCK_HEADER_BYTES, BlockHeader, CONTENT_BYTES_MAX, RECORDS_MAX};
 use crate::tape::bytes::Bytes;
 use crate::tape::header::HEADER_BYTES;
+use crate::tape::record::SEQUENCE_MAX;
 use crate::tape::tally::Tally;
 
 /// What an index begins with.
@@ -71,7 +72,7 @@ impl Entry {
             && length >= BLOCK_HEADER_BYTES as u64
             && self.offset.checked_add(length).is_some_and(|end| end <= to)
             && (1..=RECORDS_MAX).contains(&self.count)
-            && self.first_sequence.checked_add(u64::from(self.count)).is_some()
+            && self.first_sequence < SEQUENCE_MAX
             && self.content_bytes <= CONTENT_BYTES_MAX
             && self.time_low <= self.time_high
     }

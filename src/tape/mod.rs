@@ -127,6 +127,9 @@ pub enum TapeError {
         /// What the system said.
         source: io::Error,
     },
+    /// Somebody else writes it.
+    #[error("it is being written by another process")]
+    Busy,
     /// It does not begin as a tape does.
     #[error("it is no tape: it does not begin with `tapecast`")]
     NoTape,

@@ -5,6 +5,9 @@ use crate::tape::bytes::{Bytes, push_varint, unzigzag, zigzag};
 /// Longest message in bytes; eight times the longest ever recorded, a list of all symbols.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
+/// Sequence numbers are below it; what says otherwise is damaged.
+pub const SEQUENCE_MAX: u64 = 1 << 62;
+
 /// Which way a message went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Direction {
@@ -82,7 +85,7 @@ pub struct Message<'a> {
     pub direction: Direction,
     /// What its bytes are.
     pub form: Form,
-    /// What it is counted as, up to 255 bytes, of which none is a line feed; empty for nothing.
+    /// What it is counted as, up to 255 bytes; empty for nothing.
     pub label: &'a str,
     /// The bytes, verbatim.
     pub bytes: &'a [u8],

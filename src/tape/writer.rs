@@ -1,6 +1,7 @@
 //! Writing a tape: records in, whole blocks out.
 
-use std::fs::{File, OpenOptions};
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::SeekFrom;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -57,6 +58,20 @@ pub struct Cut {
     pub known_until: Option<i64>,
 }
 
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Cut { at, bytes, was_index, known_until } = self;
+        if *was_index {
+            return write!(f, "{bytes} bytes of an unfinished index behind byte {at} were cut; no record is lost");
+        }
+        write!(f, "{bytes} bytes behind byte {at} were no whole block and are cut; ")?;
+        match known_until {
+            Some(ns) => write!(f, "nothing is known of what came after {ns}"),
+            None => f.write_str("nothing is known of what was before"),
+        }
+    }
+}
+
 /// Writes a tape. What was appended is in the file when [`Writer::flush`] returns, or when its block was closed by size
 /// or age; [`Writer::finish`] adds the index. A writer that is dropped flushes, and leaves the index away.
 ///
@@ -84,11 +99,10 @@ impl Writer {
     /// Opens a tape to append to; makes it if it is not there. The second value says what was cut off.
     ///
     /// # Errors
-    /// [`TapeError`]: what the system refuses, and what is no tape, or one of which the header is damaged.
+    /// [`TapeError`]: what the system refuses, what another process writes, and what is no tape, or one of which the
+    /// header is damaged.
     pub fn open(path: &Path, settings: Settings) -> Result<(Writer, Option<Cut>), TapeError> {
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(path);
-        Writer::on(file.map_err(io_error("open"))?, settings, Header::default())
+        Writer::on(open_alone(path)?, settings, Header::default())
     }
 
     /// Makes a tape in place of whatever was there.
@@ -96,8 +110,20 @@ impl Writer {
     /// # Errors
     /// As [`Writer::open`].
     pub fn create(path: &Path, settings: Settings, header: Header) -> Result<Writer, TapeError> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path);
-        Ok(Writer::on(file.map_err(io_error("create"))?, settings, header)?.0)
+        let file = open_alone(path)?;
+        file.set_len(0).map_err(io_error("empty"))?;
+        Ok(Writer::on(file, settings, header)?.0)
+    }
+}
+
+/// Opens a file that nobody else writes, and makes it if it is not there.
+fn open_alone(path: &Path) -> Result<File, TapeError> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).write(true).create(true).truncate(false).open(path).map_err(io_error("open"))?;
+    match file.try_lock() {
+        // Where there are no locks, whoever starts two writers has to know what that does.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(TapeError::Busy),
     }
 }
 

@@ -29,6 +29,20 @@ fn lines_of_any_kind_survive_byte_for_byte() {
 }
 
 #[test]
+fn of_a_file_that_is_cut_what_is_there_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let text: String = (1..20_000).map(|n| format!("{n} {{\"number\":{}}}\n", n * 7_919 % 10_007)).collect();
+    let whole = zstd::encode_all(text.as_bytes(), 1).unwrap();
+    let (input, out) = (path(&folder, "cut.jsonl.zst"), path(&folder, "cut.tape"));
+    std::fs::write(&input, &whole[..whole.len() * 2 / 3]).unwrap();
+    let error = refused(&["import", &input, "--out", &out]);
+    assert!(error.contains("cut.tape ends early") && error.contains("cannot be read"), "{error}");
+    let kept = String::from_utf8(done(&["cat", &out])).unwrap();
+    assert!(kept.lines().count() > 1_000 && text.starts_with(&kept), "{} lines", kept.lines().count());
+    done(&["verify", &out]);
+}
+
+#[test]
 fn parts_are_told_by_time_and_symbol() {
     let folder = tempfile::tempdir().unwrap();
     let (lines, tape) = invented(&folder);

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use tapecast::tape::{Direction, Form, Message, Reader, Settings, What, Writer};
+use tapecast::tape::{Direction, Form, Message, Reader, Settings, TapeError, What, Writer};
 
 use crate::{invented, path};
 
@@ -83,8 +83,12 @@ fn what_was_flushed_survives_a_kill_and_the_next_writer_goes_on() {
     file.write_all(&[0x54; 300]).unwrap();
     let (mut writer, cut) = Writer::open(path.as_ref(), Settings::default()).unwrap();
     let cut = cut.expect("something was cut");
-    assert_eq!((cut.at, cut.bytes), (end, length - end + 300));
+    assert_eq!((cut.at, cut.bytes), (end, length + 300 - end));
     assert_eq!(cut.known_until, Some(flushed_before as i64));
+    let sentence = format!("{} bytes behind byte {end} were no whole block", cut.bytes);
+    assert!(cut.to_string().contains(&sentence), "{cut}");
+    // Two writers would write over one another.
+    assert!(matches!(Writer::open(path.as_ref(), Settings::default()), Err(TapeError::Busy)));
     assert_eq!(writer.next_sequence(), flushed_before + 1);
     writer.finish().unwrap();
     assert!(Reader::open(path.as_ref()).unwrap().is_finished());
