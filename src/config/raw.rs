@@ -18,11 +18,11 @@ use crate::config::value::{ConfigError, duration, parse_duration};
 #[derive(Args, Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RawConfig {
-    /// A tape to play: .jsonl or .jsonl.zst, `<receive time in ns> <message>` a line. Give it several times to merge
-    /// tapes by receive time. Without it the built-in tape plays in a loop, with its times moved to now. Or no tape:
-    /// `bench:symbols=100,rate=100` makes tickers of S000USDT, S001USDT and so on at that rate, stamped when
-    /// they are made, to measure with; all at once with `burst=true`, what is due within a millisecond at once with
-    /// `grain=1ms`, and so many and no more with `messages=`.
+    /// A tape to play: .tape, or .jsonl or .jsonl.zst, `<receive time in ns> <message>` a line. Give it several times to
+    /// merge tapes by receive time. Without it the built-in tape plays in a loop, with its times moved to now. Or no tape:
+    /// `bench:symbols=100,rate=100` makes tickers of S000USDT, S001USDT and so on at that rate, stamped when they are
+    /// made, to measure with; all at once with `burst=true`, what is due within a millisecond at once with `grain=1ms`,
+    /// and so many and no more with `messages=`.
     #[arg(long, value_name = "PATH")]
     #[serde(default)]
     pub feed: Vec<PathBuf>,
