@@ -139,7 +139,7 @@ fn of_the_same_instant_the_file_named_first_comes_first() {
 fn info_tells_span_kinds_symbols_and_sizes() {
     let folder = tempfile::tempdir().unwrap();
     let (lines, tape) = invented(&folder);
-    let text = std::fs::read_to_string(lines).unwrap();
+    let text = std::fs::read_to_string(&lines).unwrap();
     let trades = text.lines().filter(|line| line.contains("@trade\"")).count();
     let info = String::from_utf8(done(&["info", &tape])).unwrap();
     assert!(info.contains("2026-03-02T03:00:00.1"), "{info}");
@@ -149,6 +149,8 @@ fn info_tells_span_kinds_symbols_and_sizes() {
     for part in ["upbit KRW-BTC", "binance BTCUSDT", "gaps         none noted", "silence", "before compression"] {
         assert!(info.contains(part), "{part}: {info}");
     }
+    let error = refused(&["info", lines.to_str().unwrap()]);
+    assert!(error.contains("is no .tape") && error.contains("tapecast tape import"), "{error}");
     let error = refused(&["info", "/nowhere.tape"]);
     assert!(error.contains("/nowhere.tape") && error.contains("No such file"), "{error}");
     let error = refused(&["info", env!("CARGO_BIN_EXE_tapecast")]);

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use anyhow::Context;
 use clap::Args;
 
+use crate::cli::tape::selection::open;
 use crate::cli::tape::time::{format, format_span};
 use crate::feed::label::Label;
 use crate::tape::{Entry, Reader, Total, What};
@@ -31,20 +30,18 @@ impl Info {
             if place > 0 {
                 println!();
             }
-            self.tell(file).with_context(|| format!("cannot read {}", file.display()))?;
+            self.tell(&open(file)?, file);
         }
         Ok(())
     }
 
-    fn tell(&self, file: &Path) -> anyhow::Result<()> {
-        let begun = Instant::now();
-        let reader = Reader::open(file)?;
+    fn tell(&self, reader: &Reader, file: &Path) {
         let index = reader.index();
         let (records, blocks) = (index.records(), index.entries.len());
         println!("{}", file.display());
         let Some((low, high)) = index.span() else {
             println!("  no records");
-            return Ok(());
+            return;
         };
         let span_ns = high.abs_diff(low);
         let last_sequence = index.entries.last().map_or(0, |entry| entry.end_sequence() - 1);
@@ -58,7 +55,7 @@ impl Info {
             let (from, to) = (format(entry.time_low), format(entry.time_high));
             println!("  silence      {} at most, between {from} and {to}", format_span(entry.silence_ns));
         }
-        self.tell_gaps(&reader);
+        self.tell_gaps(reader);
         let content: u64 = index.entries.iter().map(|entry| u64::from(entry.content_bytes)).sum();
         let stored: u64 = index.entries.iter().map(|entry| u64::from(entry.length)).sum();
         let (length, ratio) = (reader.length(), content as f64 / stored.max(1) as f64);
@@ -84,8 +81,6 @@ impl Info {
         }
         self.list("kinds", kinds, span_ns);
         self.list("symbols", symbols, span_ns);
-        tracing::debug!("read in {:?}", begun.elapsed());
-        Ok(())
     }
 
     /// What the recorder knows to be missing, and what the file lacks.

@@ -10,7 +10,7 @@ use crate::cli::tape::item::Item;
 use crate::cli::tape::progress::Progress;
 use crate::cli::tape::time;
 use crate::feed::label::of_form;
-use crate::tape::{Direction, Form, Reader, Record, What};
+use crate::tape::{Direction, Form, Reader, Record, TapeError, What};
 
 /// From when to when.
 #[derive(Args, Debug, Default)]
@@ -22,6 +22,19 @@ pub(super) struct Range {
     /// The receive time before which it ends. To the end unless given.
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
+}
+
+/// Opens a tape; what is another format is told how it becomes one.
+pub(super) fn open(path: &Path) -> anyhow::Result<Reader> {
+    let name = path.display();
+    match Reader::open(path) {
+        Err(TapeError::NoTape)
+            if [".jsonl", ".csv", ".zst"].iter().any(|end| path.to_string_lossy().ends_with(end)) =>
+        {
+            bail!("{name} is no .tape: make one of it with `tapecast tape import {name} --out NAME.tape`")
+        }
+        opened => opened.with_context(|| format!("cannot read {name}")),
+    }
 }
 
 /// A part of a tape, opened.
@@ -39,7 +52,7 @@ pub(super) struct Selection {
 impl Selection {
     /// Opens a tape and goes to the beginning of the part.
     pub(super) fn open(path: &Path, range: &Range) -> anyhow::Result<Selection> {
-        let mut reader = Reader::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut reader = open(path)?;
         let span = reader.index().span().unwrap_or_default();
         let time = |flag: &str, text: &Option<String>, or: i64| match text {
             Some(text) => time::parse(text, span).with_context(|| flag.to_owned()),

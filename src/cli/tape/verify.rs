@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
 
 use crate::cli::tape::continuity::Continuity;
 use crate::cli::tape::progress::Progress;
+use crate::cli::tape::selection::open;
 use crate::cli::tape::time::format;
 use crate::feed::rows::Tables;
-use crate::tape::{Reader, Record, What};
+use crate::tape::{Record, What};
 use crate::venue::Rejected;
 
 /// Flags of `tape verify`.
@@ -43,7 +44,7 @@ impl Findings {
 
 impl Verify {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let mut reader = Reader::open(&self.file).with_context(|| format!("cannot read {}", self.file.display()))?;
+        let mut reader = open(&self.file)?;
         reader.check_digests();
         println!("{}", self.file.display());
         let content = reader.index().entries.iter().map(|entry| u64::from(entry.content_bytes)).sum();
