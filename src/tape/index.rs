@@ -9,7 +9,7 @@ use crate::tape::record::SEQUENCE_MAX;
 use crate::tape::tally::Tally;
 
 /// What an index begins with.
-pub(super) const MAGIC: [u8; 4] = *b"TIDX";
+const MAGIC: [u8; 4] = *b"TIDX";
 
 const END_MAGIC: [u8; 4] = *b"TEND";
 const HEAD_BYTES: usize = 16;
@@ -163,6 +163,24 @@ impl Index {
         source.seek(SeekFrom::Start(offset))?;
         source.read_exact(&mut stored)?;
         Ok(Index::decode(&stored, offset).map_or(Ending::Damaged, |index| Ending::Index(index, offset)))
+    }
+
+    /// Whether an index begins where the blocks end; if so, whether it has the length it says, so that only what is
+    /// behind it can be damaged.
+    pub(super) fn begins_at(source: &mut (impl Read + Seek), at: u64, length: u64) -> io::Result<Option<bool>> {
+        if length.saturating_sub(at) < MAGIC.len() as u64 {
+            return Ok(None);
+        }
+        let mut head = vec![0; HEAD_BYTES.min((length - at) as usize)];
+        source.seek(SeekFrom::Start(at))?;
+        source.read_exact(&mut head)?;
+        let Some(rest) = head.strip_prefix(&MAGIC) else { return Ok(None) };
+        let mut bytes = Bytes(rest);
+        let (Some(_), Some(count), Some(tally_bytes)) = (bytes.u32(), bytes.u32(), bytes.u32()) else {
+            return Ok(Some(false));
+        };
+        let expected = (HEAD_BYTES + END_BYTES) as u64 + u64::from(count) * ENTRY_BYTES as u64 + u64::from(tally_bytes);
+        Ok(Some(expected == length - at))
     }
 
     fn decode(stored: &[u8], end: u64) -> Option<Index> {

@@ -91,13 +91,15 @@ impl<R: Read + Seek> Reader<R> {
         let (index, is_finished) = match ending {
             Ending::Index(index, _) => (index, true),
             Ending::Damaged | Ending::None => {
-                let what = if matches!(ending, Ending::Damaged) { What::Index } else { What::Unfinished };
                 let walk = Walk::through(&mut source, length).map_err(io_error("read the blocks"))?;
+                let begun = Index::begins_at(&mut source, walk.end, length).map_err(io_error("read the index"))?;
+                let is_damaged = matches!(ending, Ending::Damaged) || begun == Some(true);
+                let what = if is_damaged { What::Index } else { What::Unfinished };
                 let mut found: VecDeque<Damage> = walk.damages.into();
+                // What is left of an index is no block that is missing.
                 let is_index =
                     |damage: &Damage| damage.offset == walk.end && matches!(damage.what, What::NoBlock { .. });
-                // What is left of an index is no block that is missing.
-                if what == What::Index && found.back().is_some_and(is_index) {
+                if (is_damaged || begun.is_some()) && found.back().is_some_and(is_index) {
                     found.pop_back();
                 }
                 damages.push_back(Damage { block: None, offset: walk.end, what });

@@ -205,7 +205,7 @@ proptest! {
             return Ok(());
         }
         let (found, damages) = read(&bytes);
-        let named = damages.iter().any(|damage| damage.what != What::Unfinished || is_finished);
+        let named = damages.iter().any(|damage| damage.what != What::Unfinished);
         prop_assert!(named, "byte {}: {:?}", place, damages);
         // The other blocks are read.
         let expected: Vec<_> = numbered(&records)
@@ -225,6 +225,22 @@ proptest! {
             let is_named = |damage: &Damage| damage.block == Some(block as u64);
             prop_assert!(damages.iter().any(is_named), "block {}: {:?}", block, damages);
         }
+    }
+}
+
+#[test]
+fn an_index_that_was_not_written_whole_costs_no_record() {
+    let records = trades(20);
+    let (open, finished) = (write(&records, 4, false), write(&records, 4, true));
+    for length in open.len()..finished.len() {
+        let (found, damages) = read(&finished[..length]);
+        assert_eq!(found, numbered(&records));
+        let is_named = |damage: &Damage| damage.what == What::Unfinished;
+        let is_short = length < open.len() + 4;
+        assert!(is_named(&damages[0]) && (is_short || damages.len() == 1), "{length}: {damages:?}");
+        let memory = Cursor::new(finished[..length].to_vec());
+        let (_, cut) = Writer::on(memory, settings(), Header::default()).unwrap();
+        assert!(is_short || cut.is_some_and(|cut| cut.was_index && cut.bytes == (length - open.len()) as u64));
     }
 }
 

@@ -11,7 +11,7 @@ use zstd::bulk::Compressor;
 use crate::tape::block::{BLOCK_HEADER_BYTES, BlockHeader, CONTENT_BYTES_MAX, Filling};
 use crate::tape::digest::Digest;
 use crate::tape::header::{HEADER_BYTES, Header};
-use crate::tape::index::{Ending, Entry, Index, MAGIC as INDEX_MAGIC};
+use crate::tape::index::{Ending, Entry, Index};
 use crate::tape::reader::Reader;
 use crate::tape::record::{MESSAGE_BYTES_MAX, Message};
 use crate::tape::recover::{Walk, read_header};
@@ -181,13 +181,8 @@ impl<S: Store> Writer<S> {
                 self.drop_torn()?;
             }
         }
-        let mut magic = [0; INDEX_MAGIC.len()];
-        let mut was_index = was_finished;
-        if !was_finished && self.end + magic.len() as u64 <= length {
-            let found = self.store.seek(SeekFrom::Start(self.end)).and_then(|_| self.store.read_exact(&mut magic));
-            found.map_err(io_error("read the end"))?;
-            was_index = magic == INDEX_MAGIC;
-        }
+        let was_index = was_finished
+            || Index::begins_at(&mut self.store, self.end, length).map_err(io_error("read the end"))?.is_some();
         // An index that is whole stays until something is appended.
         self.is_finished = was_finished;
         if !was_finished {
