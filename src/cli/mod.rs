@@ -26,7 +26,7 @@ enum Command {
     /// The bare minimum, as `bench` starts it.
     #[command(hide = true)]
     BenchFloor(bench::BenchFloor),
-    /// Make tapes.
+    /// Make tapes, look at them, and turn them into others.
     #[command(subcommand)]
     Tape(tape::Tape),
 }

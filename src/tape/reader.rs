@@ -177,6 +177,12 @@ impl<R: Read + Seek> Reader<R> {
         self.digest
     }
 
+    /// Up to where in the file it has come.
+    pub fn position(&self) -> u64 {
+        let last = self.next_block.checked_sub(1).and_then(|block| self.index.entries.get(block));
+        last.map_or(HEADER_BYTES as u64, Entry::end)
+    }
+
     /// How many blocks have been read or passed over.
     pub fn blocks_read(&self) -> usize {
         self.next_block

@@ -1,9 +1,11 @@
 //! Files of any format as records.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Context, bail};
 
@@ -27,6 +29,8 @@ enum Kind {
 /// A file of lines.
 struct Text {
     lines: Box<dyn BufRead>,
+    /// Bytes of the file that have been read.
+    position: Rc<Cell<u64>>,
     line_number: u64,
     /// What the lines are, if no messages.
     table: Option<Table>,
@@ -58,11 +62,19 @@ impl Input {
         Ok(Input { path: path.to_owned(), kind })
     }
 
-    /// How many bytes of content are known to follow; for a text that is not known before it is read.
-    pub(super) fn bytes(&self) -> u64 {
+    /// Bytes of the file.
+    pub(super) fn length(&self) -> u64 {
         match &self.kind {
             Kind::Text(_) => std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len()),
             Kind::Tape(reader) => reader.length(),
+        }
+    }
+
+    /// Up to where in the file it has come.
+    pub(super) fn position(&self) -> u64 {
+        match &self.kind {
+            Kind::Text(text) => text.position.get(),
+            Kind::Tape(reader) => reader.position(),
         }
     }
 
@@ -88,7 +100,7 @@ impl Input {
 
 impl Text {
     fn open(path: &Path, table_name: Option<&str>) -> anyhow::Result<Text> {
-        let mut first_lines = open_text(path)?;
+        let mut first_lines = open_text(path, Rc::default())?;
         let (mut line, mut table) = (Vec::new(), None);
         let mut number = 0;
         let ts_recv = loop {
@@ -113,7 +125,9 @@ impl Text {
             item.become_of(ts_recv, Direction::Note, Form::Table, of_form(Direction::Note, Form::Table));
             waiting.push_back(item);
         }
-        Ok(Text { lines: open_text(path)?, line_number: 0, table, ts_recv, waiting, scratch: Vec::new() })
+        let position = Rc::default();
+        let lines = open_text(path, Rc::clone(&position))?;
+        Ok(Text { lines, position, line_number: 0, table, ts_recv, waiting, scratch: Vec::new() })
     }
 
     fn next(&mut self, labels: &mut Labels, item: &mut Item) -> anyhow::Result<bool> {
@@ -154,8 +168,22 @@ impl Text {
     }
 }
 
-fn open_text(path: &Path) -> anyhow::Result<Box<dyn BufRead>> {
-    let file = File::open(path)?;
+/// A file that says how far it has been read.
+struct Counted {
+    file: File,
+    position: Rc<Cell<u64>>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.position.set(self.position.get() + read as u64);
+        Ok(read)
+    }
+}
+
+fn open_text(path: &Path, position: Rc<Cell<u64>>) -> anyhow::Result<Box<dyn BufRead>> {
+    let file = Counted { file: File::open(path)?, position };
     if path.extension().is_some_and(|end| end == "zst") {
         return Ok(Box::new(BufReader::with_capacity(1 << 18, zstd::Decoder::new(file)?)));
     }

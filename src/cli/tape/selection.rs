@@ -96,16 +96,15 @@ impl Selection {
             }
         }
         let mut progress = Progress::new(self.reader.length());
-        let (mut damages, mut bytes) = (0, 0);
+        let mut damages = 0;
         loop {
             match self.reader.read() {
                 Ok(Some(record)) => {
                     let time = record.message.ts_recv;
-                    bytes += record.message.bytes.len() as u64;
                     if (self.from..self.to).contains(&time) && take(&record)?.is_break() {
                         return Ok(damages);
                     }
-                    progress.step(|| bytes);
+                    progress.step(|| self.reader.position());
                 }
                 Ok(None) => return Ok(damages),
                 Err(damage) if damage.what == What::Unfinished => {}

@@ -47,22 +47,20 @@ impl Verify {
         let mut reader = open(&self.file)?;
         reader.check_digests();
         println!("{}", self.file.display());
-        let content = reader.index().entries.iter().map(|entry| u64::from(entry.content_bytes)).sum();
-        let mut progress = Progress::new(content);
+        let mut progress = Progress::new(reader.length());
         let mut findings = Findings { listed_max: self.list, ..Findings::default() };
         let (mut ids, mut tables) = (Continuity::default(), Tables::default());
-        let (mut records, mut bytes, mut last, mut scratch) = (0_u64, 0_u64, None, Vec::new());
+        let (mut records, mut last, mut scratch) = (0_u64, None, Vec::new());
         loop {
             match reader.read() {
                 Ok(Some(record)) => {
                     records += 1;
                     last = Some(record.message.ts_recv);
-                    bytes += record.message.bytes.len() as u64;
-                    progress.step(|| bytes);
                     if let Some(sentence) = check(&record, &mut ids, &mut tables, &mut scratch) {
                         findings.holes += 1;
                         findings.note(sentence);
                     }
+                    progress.step(|| reader.position());
                 }
                 Ok(None) => break,
                 Err(damage) if damage.what == What::Unfinished => {

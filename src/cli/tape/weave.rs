@@ -71,7 +71,7 @@ pub(super) fn weave(paths: &[PathBuf], out: &Path, writing: &Writing) -> anyhow:
 
 fn write(inputs: &mut [Input], writer: &mut Writer) -> anyhow::Result<()> {
     let (mut labels, mut connections) = (Labels::default(), FxHashMap::default());
-    let mut progress = Progress::new(inputs.iter().map(Input::bytes).sum());
+    let mut progress = Progress::new(inputs.iter().map(Input::length).sum());
     let mut next = Vec::new();
     for (place, input) in inputs.iter_mut().enumerate() {
         let mut item = Item::default();
@@ -79,17 +79,15 @@ fn write(inputs: &mut [Input], writer: &mut Writer) -> anyhow::Result<()> {
             next.push((place, item));
         }
     }
-    let mut read_bytes = 0;
     while let Some(first) = (0..next.len()).min_by_key(|&place| (next[place].1.ts_recv, next[place].0)) {
         let (place, item) = &mut next[first];
         let number = connections.len() as u32;
         item.connection = *connections.entry((*place, item.connection)).or_insert(number);
         writer.append(&item.message())?;
-        read_bytes += item.bytes.len() as u64;
-        progress.step(|| read_bytes);
         if !inputs[*place].next(&mut labels, item)? {
             next.remove(first);
         }
+        progress.step(|| inputs.iter().map(Input::position).sum());
     }
     Ok(())
 }
