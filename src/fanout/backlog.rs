@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
+use std::ops::Range;
 use std::rc::Rc;
 
 use rustc_hash::FxHashSet;
@@ -66,6 +67,30 @@ impl Batch {
     /// How many frames end in the first `offset` bytes.
     pub fn frames_before(&self, offset: u32) -> usize {
         self.marks.partition_point(|mark| mark.end <= offset)
+    }
+
+    /// The bytes of consecutive frames.
+    #[inline]
+    pub fn bytes_of(&self, frames: &Range<u32>) -> &[u8] {
+        let (first, last) = (frames.start as usize, frames.end as usize - 1);
+        &self.bytes[self.begin(first) as usize..self.marks[last].end as usize]
+    }
+
+    /// A batch of these frames alone.
+    pub fn select(&self, runs: &[Range<u32>]) -> Batch {
+        let mut selected = Batch::default();
+        selected.bytes.reserve_exact(runs.iter().map(|run| self.bytes_of(run).len()).sum());
+        for frame in runs.iter().flat_map(Range::clone) {
+            selected.push(self.bytes_of(&(frame..frame + 1)), self.marks[frame as usize].replaces);
+        }
+        selected
+    }
+
+    /// Forgets all frames, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.marks.clear();
+        self.has_volatile = false;
     }
 
     fn begin(&self, frame: usize) -> u32 {

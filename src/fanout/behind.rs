@@ -10,8 +10,7 @@ use crate::protocol::websocket::Close;
 
 impl<S: Sink> Fanout<S> {
     /// Shares the batch among the members that did not take all of it.
-    pub(super) fn keep_behind(&mut self, mut batch: Batch) {
-        batch.bytes.shrink_to_fit();
+    pub(super) fn keep_behind(&mut self, batch: Batch) {
         let batch = Rc::new(batch);
         let mut behind = std::mem::take(&mut self.behind);
         for (member, sent) in behind.drain(..) {

@@ -1,9 +1,11 @@
 //! The writer: ticks in, writes to sockets out; one per core. Who is written to is in `membership`, and what one
 //! session alone is sent in [`delivery`](crate::fanout::delivery).
 //!
-//! A turn of the core's loop reads ticks with [`Fanout::on_tick`], which appends frames to cohorts, then calls
-//! [`Fanout::flush`], which writes each touched cohort's batch once to each of its members. Between turns no cohort
-//! holds unsent frames, so whatever a session is sent on its own ([`Fanout::send`]) stands in order with its events.
+//! A turn of the core's loop reads ticks with [`Fanout::on_tick`], which renders frames, one behind the other in one
+//! piece of memory, and notes for each cohort which of them are its own. Then it calls [`Fanout::flush`], which writes
+//! each touched cohort's frames once to each of its members: from where they lie if they lie together, as they do for
+//! a cohort that wants everything and for one that wants one stream, and otherwise from a buffer that serves all cohorts
+//! and so stays in the processor's cache. Between turns no cohort has unsent frames, so whatever a session is sent on its own ([`Fanout::send`]) stands in order with its events.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,9 +28,6 @@ use crate::metrics::Metrics;
 use crate::protocol::deflate::Level as DeflateLevel;
 use crate::venue::upbit::json::StreamType;
 
-/// Largest batch memory a cohort keeps for its next batch.
-const BATCH_BYTES_KEPT: usize = 1 << 20;
-
 /// All sessions of a core, as far as they are sent anything.
 pub struct Fanout<S> {
     pub(super) symbols: Symbols,
@@ -39,7 +38,11 @@ pub struct Fanout<S> {
     pub(super) cohorts: Slab<Cohort>,
     pub(super) cohort_ids: FxHashMap<Box<[WantId]>, CohortId>,
     pub(super) outlets: Slab<Outlet<S>>,
-    /// Cohorts with frames in their batch.
+    /// The frames of this turn, in the order in which they were rendered.
+    rendered: Batch,
+    /// Where frames of one cohort are put together that do not lie together.
+    gathered: Vec<u8>,
+    /// Cohorts with frames in this turn.
     touched: Vec<CohortId>,
     /// Outlets with a backlog or waiting for their close to be answered.
     pub(super) lagging: Vec<OutletId>,
@@ -49,7 +52,6 @@ pub struct Fanout<S> {
     arrived: Vec<(WantId, Vec<u8>)>,
     pub(super) frame: Frame,
     pub(super) limits: BacklogLimits,
-    batch_bytes: usize,
     turn: usize,
     pub(super) now_ms: u64,
     is_ended: bool,
@@ -68,13 +70,14 @@ impl<S: Sink> Fanout<S> {
             cohorts: Slab::new(),
             cohort_ids: FxHashMap::default(),
             outlets: Slab::new(),
+            rendered: Batch::default(),
+            gathered: Vec::new(),
             touched: Vec::new(),
             lagging: Vec::new(),
             behind: Vec::new(),
             arrived: Vec::new(),
             frame: Frame::default(),
             limits,
-            batch_bytes: 0,
             turn: 0,
             now_ms: 0,
             is_ended: false,
@@ -148,10 +151,8 @@ impl<S: Sink> Fanout<S> {
             Loss::Superseded => id.0,
             Loss::Never => Mark::KEPT,
         };
-        for &cohort_id in cohorts {
-            append(&mut self.cohorts, &mut self.touched, cohort_id, self.frame.bytes(), replaces);
-            self.batch_bytes = self.batch_bytes.max(self.cohorts[cohort_id.index()].batch.bytes.len());
-        }
+        note(&mut self.cohorts, &mut self.touched, cohorts, self.rendered.marks.len());
+        self.rendered.push(self.frame.bytes(), replaces);
     }
 
     /// The first value of what some wait for has come: they get it as a snapshot, and all that follows it. Until now they
@@ -207,18 +208,17 @@ impl<S: Sink> Fanout<S> {
             let mut named = ticks.values().map(|tick| (tick, symbols.get(tick.symbol))).peekable();
             while self.frame.render_list(form, &mut named) {
                 self.metrics.cores[self.core].frames_rendered.add(1);
-                for &cohort_id in cohorts {
-                    append(&mut self.cohorts, &mut self.touched, cohort_id, self.frame.bytes(), Mark::KEPT);
-                }
+                note(&mut self.cohorts, &mut self.touched, cohorts, self.rendered.marks.len());
+                self.rendered.push(self.frame.bytes(), Mark::KEPT);
             }
         }
         self.collected.values_mut().for_each(BTreeMap::clear);
     }
 
-    /// Bytes of the largest batch in the making: a reader stops reading ticks when it has grown enough.
+    /// Bytes rendered in this turn: a reader stops reading ticks when it has grown enough.
     #[inline]
-    pub fn batch_bytes(&self) -> usize {
-        self.batch_bytes
+    pub fn turn_bytes(&self) -> usize {
+        self.rendered.bytes.len()
     }
 
     /// Whether the feed has ended.
@@ -226,10 +226,12 @@ impl<S: Sink> Fanout<S> {
         self.is_ended
     }
 
-    /// Writes each touched cohort's batch to its members, and keeps for each what its socket did not take.
+    /// Writes each touched cohort's frames to its members, and keeps for each what its socket did not take.
     pub fn flush(&mut self) {
         let mut touched = std::mem::take(&mut self.touched);
         if touched.is_empty() {
+            // What was rendered for those who waited has been sent.
+            self.rendered.clear();
             return;
         }
         self.metrics.cores[self.core].batches.add(1);
@@ -240,16 +242,23 @@ impl<S: Sink> Fanout<S> {
             self.flush_cohort(cohort);
         }
         self.touched = touched;
-        self.batch_bytes = 0;
+        self.rendered.clear();
     }
 
     pub(super) fn flush_cohort(&mut self, id: CohortId) {
         // A cohort may have been flushed, or have gone, since it was touched.
-        let Some(cohort) = self.cohorts.get_mut(id.index()).filter(|cohort| !cohort.batch.marks.is_empty()) else {
+        let Some(cohort) = self.cohorts.get_mut(id.index()).filter(|cohort| !cohort.runs.is_empty()) else {
             return;
         };
-        let mut batch = std::mem::take(&mut cohort.batch);
-        let frames = batch.marks.len() as u64;
+        let frames = cohort.runs.iter().map(|run| u64::from(run.end - run.start)).sum();
+        let bytes = match &*cohort.runs {
+            [run] => self.rendered.bytes_of(run),
+            runs => {
+                self.gathered.clear();
+                runs.iter().for_each(|run| self.gathered.extend_from_slice(self.rendered.bytes_of(run)));
+                &self.gathered
+            }
+        };
         let first = cohort.next_turn();
         let (tail, head) = cohort.members.split_at(first.min(cohort.members.len()));
         let (mut writes, mut written, mut delivered) = (0, 0, 0);
@@ -259,10 +268,10 @@ impl<S: Sink> Fanout<S> {
                 self.behind.push((member, 0));
                 continue;
             }
-            match outlet.write(&batch.bytes, self.now_ms) {
+            match outlet.write(bytes, self.now_ms) {
                 Sent::All => {
                     writes += 1;
-                    written += batch.bytes.len();
+                    written += bytes.len();
                     delivered += frames;
                     outlet.routed += frames;
                 }
@@ -286,11 +295,9 @@ impl<S: Sink> Fanout<S> {
         counts.bytes_written.add(written as u64);
         counts.frames_delivered.add(delivered);
         counts.batch_frames.add(frames);
-        if self.behind.is_empty() && batch.bytes.capacity() <= BATCH_BYTES_KEPT {
-            batch.bytes.clear();
-            batch.marks.clear();
-            self.cohorts[id.index()].batch = batch;
-        } else {
+        let left = (!self.behind.is_empty()).then(|| self.rendered.select(&cohort.runs));
+        cohort.runs.clear();
+        if let Some(batch) = left {
             self.keep_behind(batch);
         }
     }
@@ -301,12 +308,12 @@ impl<S: Sink> Fanout<S> {
     }
 }
 
-/// Appends a frame to a cohort's batch.
+/// Notes for each of the cohorts that the frame with this number is theirs.
 #[inline]
-fn append(cohorts: &mut Slab<Cohort>, touched: &mut Vec<CohortId>, id: CohortId, frame: &[u8], replaces: u32) {
-    let batch = &mut cohorts[id.index()].batch;
-    if batch.marks.is_empty() {
-        touched.push(id);
+fn note(cohorts: &mut Slab<Cohort>, touched: &mut Vec<CohortId>, theirs: &[CohortId], frame: usize) {
+    for &id in theirs {
+        if cohorts[id.index()].note(frame as u32) {
+            touched.push(id);
+        }
     }
-    batch.push(frame, replaces);
 }

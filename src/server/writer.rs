@@ -143,7 +143,7 @@ fn turn(core: &Rc<Core>) -> Turn {
     }
     let ticks = reader.poll_while(TURN_TICKS, |_, tick, levels| {
         fanout.on_tick(tick, levels);
-        if fanout.batch_bytes() < HIGH_WATER_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if fanout.turn_bytes() < HIGH_WATER_BYTES { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
     core.shared.metrics.cores[core.index].ticks_read.add(ticks as u64);
     fanout.flush();
