@@ -4,8 +4,9 @@
 //! A turn of the core's loop reads ticks with [`Fanout::on_tick`], which renders frames, one behind the other in one
 //! piece of memory, and notes for each cohort which of them are its own. Then it calls [`Fanout::flush`], which writes
 //! each touched cohort's frames once to each of its members: from where they lie if they lie together, as they do for
-//! a cohort that wants everything and for one that wants one stream, and otherwise from a buffer that serves all cohorts
-//! and so stays in the processor's cache. Between turns no cohort has unsent frames, so whatever a session is sent on its own ([`Fanout::send`]) stands in order with its events.
+//! a cohort that wants everything and for one that wants one stream, and otherwise from a buffer that serves all
+//! cohorts and so stays in the processor's cache. Between turns no cohort has unsent frames, so whatever a session is
+//! sent on its own ([`Fanout::send`]) stands in order with its events.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

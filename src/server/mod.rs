@@ -19,6 +19,7 @@ mod http;
 mod inbound;
 mod listener;
 mod poller;
+mod react;
 mod read;
 mod rest;
 mod rooms;

@@ -17,8 +17,9 @@ use crate::metrics::{CoreCounts, Count};
 use crate::protocol::websocket::Close;
 use crate::server::client::Client;
 use crate::server::core::Core;
-use crate::server::inbound::{Inbound, take_in};
+use crate::server::inbound::Inbound;
 use crate::server::poller::{Owner, Ready};
+use crate::server::react::take_in;
 use crate::server::socket::Socket;
 use crate::session::{Effects, Session};
 
