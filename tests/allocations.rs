@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tape::{Event, Recording};
-use tapecast::fanout::{BacklogLimits, Fanout, Form, Framing, OutletId, Room, Sink, Want};
+use tapecast::fanout::{BacklogLimits, Carrier, Fanout, Form, Framing, OutletId, Room, Sink, Want};
 use tapecast::market::channel::{Channel, Scope};
 use tapecast::market::symbol::{SymbolId, Venue};
 use tapecast::market::tick::{Kind, Tick};
@@ -212,7 +212,8 @@ fn what_stands_around_payloads() {
         };
         assert_free("events of Socket.IO", Core::new(Venue::Binance, room, 50, everything));
     }
-    for framing in [Framing::Event(Rc::from("event")), Framing::Line, Framing::Prefixed] {
+    let numbered = [Carrier::Frame, Carrier::Line, Carrier::Prefixed].map(|carrier| Framing::numbered(carrier, true));
+    for framing in [Framing::Event(Rc::from("event")), Framing::Line, Framing::Prefixed].into_iter().chain(numbered) {
         let form = |_| framed(neutral(Venue::Binance), framing.clone());
         assert_free(&format!("{framing:?}"), Core::new(Venue::Binance, form, 50, everything));
     }

@@ -130,7 +130,11 @@ fn errors_are_lines_that_name_what_is_wrong() {
     let server = Server::start(&["--streams-max", "2", "--message-rate", "0"]);
     let mut client = Client::open(&server);
     for (text, code, reason) in [
-        ("hello there", 2, "`HELLO` is no request; there are SUBSCRIBE, UNSUBSCRIBE, LIST, VENUE, PING, HELP and QUIT"),
+        (
+            "hello there",
+            2,
+            "`HELLO` is no request; there are SUBSCRIBE, UNSUBSCRIBE, RESUME, SEQUENCE, LIST, VENUE, PING, HELP and QUIT",
+        ),
         ("SUBSCRIBE btcusdt@trades", 2, "`btcusdt@trades` is no stream of Binance"),
         ("SUBSCRIBE upbit:ticks:KRW-BTC", 2, "types are ticker, trade, orderbook"),
         ("VENUE nyse", 2, "`nyse` is no venue; there are binance, upbit, bithumb"),

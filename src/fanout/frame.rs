@@ -3,7 +3,7 @@
 use std::iter::Peekable;
 use std::rc::Rc;
 
-use crate::fanout::framing::Framing;
+use crate::fanout::framing::{Framing, Told};
 use crate::fanout::position::EventId;
 use crate::market::symbol::{Symbol, Venue};
 use crate::market::tick::{Level, Tick};
@@ -52,7 +52,7 @@ pub enum Form {
     },
     /// The payload of another form with something around it.
     Framed {
-        /// Whose payload, uncompressed.
+        /// Whose payload; uncompressed, unless what stands around it is a WebSocket frame of the payload's own type.
         payload: Rc<Form>,
         /// What stands around it.
         framing: Framing,
@@ -74,8 +74,13 @@ impl Form {
         matches!(self, Form::Framed { framing, .. } if framing.is_volatile())
     }
 
+    /// Whether whoever gets it can tell that a frame is missing, and so must not be left without one.
+    pub(super) fn is_numbered(&self) -> bool {
+        matches!(self, Form::Framed { framing, .. } if framing.is_numbered())
+    }
+
     /// Whether it is the same for all venues, numbers and symbols as their feed spells them.
-    fn is_neutral(&self) -> bool {
+    pub(crate) fn is_neutral(&self) -> bool {
         match self {
             Form::Neutral { .. } => true,
             Form::Framed { payload, .. } => payload.is_neutral(),
@@ -184,11 +189,12 @@ impl Frame {
             self.buffer.truncate(beginning);
             return false;
         };
+        if let Some(framing) = framing {
+            let told = if self.is_unnumbered { Told::Not } else { Told::Early };
+            framing.close(self.id, told, &mut self.buffer, &mut self.spare);
+        }
         if matches!(form, Form::Upbit { deflate: true, .. }) && self.deflate(opcode) {
             return true;
-        }
-        if let Some(framing) = framing {
-            framing.close(self.id, false, &mut self.buffer, &mut self.spare);
         }
         self.end(framing, opcode);
         true
@@ -197,7 +203,8 @@ impl Frame {
     /// Empties the buffer, but for room for a WebSocket's header where there is one.
     #[inline]
     fn begin(&mut self, framing: Option<&Framing>) {
-        let header_bytes = if framing.is_none_or(|framing| framing.opcode().is_some()) { HEADER_BYTES_MAX } else { 0 };
+        let header_bytes =
+            if framing.is_none_or(|framing| framing.opcode(Opcode::Text).is_some()) { HEADER_BYTES_MAX } else { 0 };
         self.buffer.clear();
         self.buffer.resize(header_bytes, 0);
         self.start = header_bytes;
@@ -206,7 +213,7 @@ impl Frame {
     /// Writes that header. Of which type the frame is says what stands around its payload, if anything does.
     #[inline]
     fn end(&mut self, framing: Option<&Framing>, opcode: Opcode) {
-        if let Some(opcode) = framing.map_or(Some(opcode), Framing::opcode) {
+        if let Some(opcode) = framing.map_or(Some(opcode), |framing| framing.opcode(opcode)) {
             self.start = frame_in_place(opcode, &mut self.buffer);
         }
     }
@@ -302,7 +309,8 @@ impl Frame {
         }
         if let Some(framing) = framing {
             // Who has the last of several has them all.
-            framing.close(self.id, ticks.peek().is_none(), &mut self.buffer, &mut self.spare);
+            let told = if ticks.peek().is_none() { Told::Now } else { Told::Not };
+            framing.close(self.id, told, &mut self.buffer, &mut self.spare);
         }
         self.end(framing, Opcode::Text);
         true

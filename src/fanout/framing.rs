@@ -22,16 +22,73 @@ pub enum Framing {
     Line,
     /// Four bytes that say how long it is, big-endian.
     Prefixed,
+    /// Nothing but what carries it; its own last member says which event it is.
+    Numbered(Numbered),
+}
+
+/// What carries an event that says its position itself.
+///
+/// The position is a text, and the last member of the payload's object: of the wrapper where there is one, else of the
+/// event; of an array of events, a member of the last of them, as whoever has that one has them all. The bytes before it
+/// are those of the payload without it. So nothing has to be parsed to write it, and it is found from behind to read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Numbered {
+    /// A WebSocket frame of the payload's type, a line, or a piece with its length.
+    pub carrier: Carrier,
+    /// What the member is called.
+    pub member: &'static str,
+}
+
+/// What carries an event that says its position itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Carrier {
+    /// A WebSocket frame, of the type that the payload has without a position.
+    Frame,
+    /// A line.
+    Line,
+    /// Four bytes of length, and the payload.
+    Prefixed,
+}
+
+impl Numbered {
+    /// What the member is called; the form of all venues has one of that name already, and calls it `position`.
+    const MEMBER: &str = "sequence";
+
+    fn write(self, id: EventId, out: &mut Vec<u8>) {
+        // An array ends with its last object; whatever else may come is left as it is.
+        let is_list = out.last() == Some(&b']');
+        if is_list {
+            out.pop();
+        }
+        if out.pop_if(|last| *last == b'}').is_some() {
+            for part in [",\"", self.member, "\":\""] {
+                out.extend_from_slice(part.as_bytes());
+            }
+            id.write(out);
+            out.extend_from_slice(b"\"}");
+        }
+        if is_list {
+            out.push(b']');
+        }
+    }
 }
 
 impl Framing {
-    /// The type of the WebSocket frame that it goes into; `None` where it goes into none.
+    /// Something that carries payloads of a form, each with its position.
+    pub fn numbered(carrier: Carrier, is_neutral: bool) -> Framing {
+        Framing::Numbered(Numbered { carrier, member: if is_neutral { "position" } else { Numbered::MEMBER } })
+    }
+}
+
+impl Framing {
+    /// The type of the WebSocket frame that a payload of this type goes into; `None` where it goes into none.
     #[inline]
-    pub(super) fn opcode(&self) -> Option<Opcode> {
+    pub(super) fn opcode(&self, payload: Opcode) -> Option<Opcode> {
         match self {
+            Framing::Numbered(Numbered { carrier: Carrier::Frame, .. }) => Some(payload),
             Framing::Room(_) => Some(Opcode::Text),
             Framing::Packed(_) => Some(Opcode::Binary),
-            Framing::Event(_) | Framing::Line | Framing::Prefixed => None,
+            Framing::Event(_) | Framing::Line | Framing::Prefixed | Framing::Numbered(_) => None,
         }
     }
 
@@ -40,8 +97,14 @@ impl Framing {
         match self {
             Framing::Room(room) => room.is_volatile,
             Framing::Packed(room) => room.is_volatile,
-            Framing::Event(_) | Framing::Line | Framing::Prefixed => false,
+            Framing::Event(_) | Framing::Line | Framing::Prefixed | Framing::Numbered(_) => false,
         }
+    }
+
+    /// Whether whoever gets its frames can tell that one is missing, and so must not be left without one.
+    #[inline]
+    pub(super) fn is_numbered(&self) -> bool {
+        matches!(self, Framing::Numbered(_))
     }
 
     /// Appends what stands before a payload.
@@ -60,14 +123,29 @@ impl Framing {
             // Its head is written with all the rest.
             Framing::Packed(_) | Framing::Line => {}
             Framing::Prefixed => out.extend_from_slice(&[0; 4]),
+            Framing::Numbered(Numbered { carrier, .. }) => {
+                if *carrier == Carrier::Prefixed {
+                    out.extend_from_slice(&[0; 4]);
+                }
+            }
         }
     }
 
-    /// Appends what stands behind a payload, the last in `out`. A room tells the id here; an event only if it is to be
-    /// told now, as it was not before. What is written anew as a whole is written to `spare`, and they are swapped.
+    /// Appends what stands behind a payload, the last in `out`. A room tells the id here; an event only if it was not
+    /// told before. What is written anew as a whole is written to `spare`, and they are swapped.
     #[inline]
-    pub(super) fn close(&self, id: EventId, is_to_be_told: bool, out: &mut Vec<u8>, spare: &mut Vec<u8>) {
+    pub(super) fn close(&self, id: EventId, told: Told, out: &mut Vec<u8>, spare: &mut Vec<u8>) {
         match self {
+            Framing::Numbered(numbered) => {
+                if told != Told::Not {
+                    numbered.write(id, out);
+                }
+                match numbered.carrier {
+                    Carrier::Frame => {}
+                    Carrier::Line => out.push(b'\n'),
+                    Carrier::Prefixed => write_length(out),
+                }
+            }
             Framing::Room(room) => room.write_tail(id, out),
             Framing::Packed(room) => {
                 spare.clear();
@@ -77,18 +155,31 @@ impl Framing {
             }
             Framing::Event(_) => {
                 out.push(b'\n');
-                if is_to_be_told {
+                if told == Told::Now {
                     id.write_line(out);
                 }
                 out.push(b'\n');
             }
             Framing::Line => out.push(b'\n'),
-            Framing::Prefixed => {
-                let length = (out.len() - 4) as u32;
-                out[..4].copy_from_slice(&length.to_be_bytes());
-            }
+            Framing::Prefixed => write_length(out),
         }
     }
+}
+
+fn write_length(out: &mut [u8]) {
+    let length = (out.len() - 4) as u32;
+    out[..4].copy_from_slice(&length.to_be_bytes());
+}
+
+/// Whether an event says which one it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It does, before its payload where that is possible.
+    Early,
+    /// Now that its payload has been written.
+    Now,
+    /// It is not all of what a client has at that point.
+    Not,
 }
 
 /// How a session is told what is no tick's: answers, heartbeats, the end.
@@ -148,11 +239,12 @@ mod tests {
     #[test]
     fn payloads_stand_between_their_delimiters() {
         let id = EventId { epoch: 0xab, sequence: 7, place: 1 };
-        let framed = |framing: Framing, early, late| {
+        let framed = |framing: Framing, early: Option<EventId>, late| {
+            let told = if late { Told::Now } else { early.map_or(Told::Not, |_| Told::Early) };
             let mut out = Vec::new();
             framing.open(early, &mut out);
             out.extend_from_slice(b"{}");
-            framing.close(EventId { epoch: 0xab, sequence: 7, place: 1 }, late, &mut out, &mut Vec::new());
+            framing.close(EventId { epoch: 0xab, sequence: 7, place: 1 }, told, &mut out, &mut Vec::new());
             String::from_utf8(out).unwrap()
         };
         let event = || Framing::Event("trade".into());
@@ -161,5 +253,25 @@ mod tests {
         assert_eq!(framed(event(), None, false), "event: trade\ndata: {}\n\n");
         assert_eq!(framed(Framing::Line, Some(id), false), "{}\n");
         assert_eq!(framed(Framing::Prefixed, Some(id), false), "\0\0\0\x02{}");
+    }
+
+    #[test]
+    fn a_position_is_the_last_member_of_the_last_object() {
+        let id = EventId { epoch: 0xab, sequence: 7, place: 1 };
+        let numbered = |payload: &str, carrier, told| {
+            let (mut out, framing) = (Vec::new(), Framing::numbered(carrier, false));
+            framing.open(Some(id), &mut out);
+            out.extend_from_slice(payload.as_bytes());
+            framing.close(id, told, &mut out, &mut Vec::new());
+            String::from_utf8(out).unwrap()
+        };
+        let one = r#"{"a":[{}],"sequence":"000000ab-7.1"}"#;
+        assert_eq!(numbered(r#"{"a":[{}]}"#, Carrier::Frame, Told::Early), one);
+        assert_eq!(numbered(r#"{"a":[{}]}"#, Carrier::Line, Told::Now), format!("{one}\n"));
+        assert_eq!(numbered(r#"{"a":[{}]}"#, Carrier::Prefixed, Told::Now), format!("\0\0\0\x24{one}"));
+        let last = r#"[{"a":1},{"a":2,"sequence":"000000ab-7.1"}]"#;
+        assert_eq!(numbered(r#"[{"a":1},{"a":2}]"#, Carrier::Frame, Told::Now), last);
+        assert_eq!(numbered(r#"[{"a":1}]"#, Carrier::Line, Told::Not), "[{\"a\":1}]\n");
+        assert_eq!(numbered("[]", Carrier::Frame, Told::Now), "[]");
     }
 }

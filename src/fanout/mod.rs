@@ -35,7 +35,7 @@ pub mod writer;
 pub use backlog::BacklogLimits;
 pub use ending::Ending;
 pub use frame::Form;
-pub use framing::{Dialect, Framing};
+pub use framing::{Carrier, Dialect, Framing, Numbered};
 pub use id::OutletId;
 pub use outlet::Sink;
 pub use packed::PackedRoom;

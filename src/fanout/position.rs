@@ -102,6 +102,16 @@ impl Position {
     }
 }
 
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(epoch) = self.epoch {
+            write!(f, "{epoch:08x}-")?;
+        }
+        write!(f, "{}", self.sequence)?;
+        self.place.map_or(Ok(()), |place| write!(f, ".{place}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +134,7 @@ mod tests {
             let id = EventId { epoch, sequence, place };
             let position = Position::parse(&id.to_string());
             prop_assert_eq!(position, Some(Position { epoch: Some(epoch), sequence, place: Some(place) }));
+            prop_assert_eq!(position.unwrap().to_string(), id.to_string());
             let mut line = Vec::new();
             id.write_line(&mut line);
             prop_assert_eq!(String::from_utf8(line).unwrap(), format!("id: {id}\n"));

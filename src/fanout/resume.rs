@@ -188,6 +188,12 @@ impl<'a> Missed<'a> {
             Kind::Second | Kind::End => {
                 if is_missed {
                     self.send_collected(fanout, out)?;
+                } else if is_last && self.collected_wants.len() > 1 {
+                    let of = |want: &&&Want| &self.collected[&(want.form.venue(), want.channel)];
+                    let lists = self.collected_wants.iter().filter(|want| !of(want).is_empty()).count();
+                    if lists > 1 || !self.is_second_whole {
+                        return Err(Lost::Shared);
+                    }
                 }
                 self.collected.values_mut().for_each(BTreeMap::clear);
                 self.is_second_whole = true;

@@ -147,7 +147,8 @@ impl<S: Sink> Fanout<S> {
         // Where frames of all symbols come one by one, a newer one of another symbol replaces nothing.
         let is_one_symbols = matches!(self.routes.scope(id), Scope::Symbol(_));
         let replaces = match tick.channel.loss() {
-            _ if !is_one_symbols => Mark::KEPT,
+            // Nor where the client is promised every event: one too slow for that is cut off, and told what it lost.
+            _ if !is_one_symbols || form.is_numbered() => Mark::KEPT,
             _ if form.is_volatile() => id.0 | Mark::VOLATILE,
             Loss::Superseded => id.0,
             Loss::Never => Mark::KEPT,

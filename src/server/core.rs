@@ -16,7 +16,6 @@ use crate::market::interest::Interest;
 use crate::market::tick::{Level, Tick};
 use crate::protocol::deflate::Inflater;
 use crate::protocol::engineio::id::Sid;
-use crate::protocol::events::write_id;
 use crate::ring::Reader;
 use crate::server::client::Client;
 use crate::server::poller::{Owner, Poller};
@@ -25,7 +24,7 @@ use crate::server::socketio::session::EngineSession;
 use crate::server::writer::read_up_to;
 use crate::server::{Shared, events, rooms};
 use crate::session::rooms::Members;
-use crate::session::{Effects, End};
+use crate::session::{Effects, End, Resume};
 
 /// Bytes read from a socket at once: more than a request has, unless it names thousands of streams.
 const READ_BYTES: usize = 32 << 10;
@@ -98,6 +97,9 @@ impl Core {
             // The core that the client has left may have been further than this one.
             read_up_to(self, recover.position);
         }
+        if let Some(Resume { position: Some(position), .. }) = effects.resumes {
+            read_up_to(self, position);
+        }
         let mut fanout = self.fanout.borrow_mut();
         fanout.set_now(self.now_ms());
         if let Some(recover) = effects.recover.take() {
@@ -112,13 +114,14 @@ impl Core {
         if let (Some(resume), Some(wants)) = (effects.resumes, &effects.wants)
             && events::resume(self, &mut fanout, resume, wants, &mut frames)
         {
-            unknown.clear();
+            // What it asks for once it is given in any case.
+            unknown.retain(|want| !wants.contains(want));
         }
         unknown.retain(|want| !fanout.snapshot(want, &mut frames));
         fanout.send_ahead(client.id, effects.ahead);
-        if effects.tells_position {
+        if let Some(teller) = effects.tells_position {
             let mut frame = Vec::new();
-            write_id(&fanout.position().to_string(), &mut frame);
+            teller.write_position(fanout.position(), &mut frame);
             frames.push(&frame, Mark::KEPT);
         }
         fanout.send(client.id, frames);

@@ -20,7 +20,7 @@ use crate::ring::Reader;
 use crate::server::core::Core;
 use crate::server::socket::Socket;
 use crate::server::writer::read_up_to;
-use crate::session::events::{EventSession, write_reset};
+use crate::session::events::EventSession;
 use crate::session::{Resume, Session};
 
 /// The session that a request is the beginning of, or the answer to one that cannot be; `None` for other addresses.
@@ -85,7 +85,6 @@ const CATCH_UP_MAX: Duration = Duration::from_secs(5);
 /// Waits until this core has read as far as the client has got: it may come from a core that was ahead by a few ticks, and
 /// those must not come twice.
 pub(crate) async fn catch_up(core: &Rc<Core>, session: &Session) {
-    let Session::Events(session) = session else { return };
     let Some(position) = session.position() else { return };
     let caught_up = async {
         // A core whose clients are waited for goes on when they have taken what they are due.
@@ -113,7 +112,7 @@ pub(crate) fn missed(
     fanout.resume(wants, position, &Readable(reader), frames)
 }
 
-/// The same; where it cannot be told the client is told so, and false is returned.
+/// The same behind the news that it goes on; where that cannot be, the client is told so, and false is returned.
 pub(crate) fn resume(
     core: &Core,
     fanout: &mut Fanout<Socket>,
@@ -121,11 +120,21 @@ pub(crate) fn resume(
     wants: &[Want],
     frames: &mut Batch,
 ) -> bool {
+    let begin = (frames.bytes.len(), frames.marks.len());
+    let mut frame = Vec::new();
+    if let Some(position) = resume.position {
+        resume.teller.write_resumed(position, &mut frame);
+    }
+    if !frame.is_empty() {
+        frames.push(&frame, Mark::KEPT);
+    }
     let position = resume.position.ok_or(Lost::Malformed);
     let resumed = position.and_then(|position| missed(core, fanout, position, wants, frames));
     if let Err(lost) = resumed {
-        let mut frame = Vec::new();
-        write_reset(resume.dialect, lost, &mut frame);
+        frames.bytes.truncate(begin.0);
+        frames.marks.truncate(begin.1);
+        frame.clear();
+        resume.teller.write_lost(resume.position, fanout.position(), lost, &mut frame);
         frames.push(&frame, Mark::KEPT);
     }
     resumed.is_ok()

@@ -19,16 +19,17 @@ use crate::market::symbol::Venue;
 use crate::metrics::CONTENT_TYPE as CONTENT_TYPE_OF_METRICS;
 use crate::protocol::deflate;
 use crate::server::core::Core;
-use crate::server::handshake;
 use crate::server::read::{Connection, begin_session};
 use crate::server::rest;
 use crate::server::rooms;
 use crate::server::socket::Socket;
+use crate::server::{events, handshake};
 use crate::session::Session;
 use crate::session::api::ApiSession;
 use crate::session::binance::BinanceSession;
 use crate::session::echo::{self, EchoSession};
 use crate::session::rooms::plain::PREFIX;
+use crate::session::sequence::Asked;
 use crate::session::upbit::UpbitSession;
 use crate::venue::binance::Encoding;
 use crate::venue::binance::address::Address;
@@ -59,7 +60,15 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
             Err(wait) => return too_many_handshakes(wait),
         };
         let deflate = if core.shared.config.upbit.deflate { agree_on_deflate(&request) } else { None };
+        let asked = match Asked::of(request.uri().query()) {
+            Ok(asked) => asked,
+            Err(reason) => {
+                let body = json!({ "error": { "name": 400, "message": reason } }).to_string();
+                return text(StatusCode::BAD_REQUEST, "application/json", body);
+            }
+        };
         let session = UpbitSession::new(venue, core.shared.config.upbit.limits, deflate.is_some(), core.now_ms());
+        let session = session.sequenced(&asked);
         let mut response = upgrade(core, request, Session::Upbit(Box::new(session)), peer, deflate);
         response.headers_mut().extend(head);
         return response;
@@ -106,8 +115,21 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
             {
                 return refusal;
             }
+            let asked = match Asked::of(request.uri().query()) {
+                Ok(asked) if asked.is_sequenced && address.encoding == Encoding::Sbe => {
+                    Err("sequence: binary events have no room for positions".to_owned())
+                }
+                asked => asked,
+            };
+            let asked = match asked {
+                Ok(asked) => asked,
+                Err(reason) => {
+                    let body = json!({ "code": -1100, "msg": reason }).to_string();
+                    return text(StatusCode::BAD_REQUEST, "application/json", body);
+                }
+            };
             let session = BinanceSession::new(address, Arc::clone(&core.shared.config.binance.limits), core.now_ms());
-            return upgrade(core, request, Session::Binance(session), peer, None);
+            return upgrade(core, request, Session::Binance(session.sequenced(&asked)), peer, None);
         }
         Some(Err(error)) => return text(StatusCode::BAD_REQUEST, "application/json", error.to_json()),
         None => {}
@@ -200,6 +222,7 @@ pub(crate) fn upgrade(
     spawn_local(async move {
         let Ok(websocket) = upgraded.await else { return };
         let Some((socket, leftover)) = Socket::take(websocket.into_inner().into_inner()) else { return };
+        events::catch_up(&core, &session).await;
         let connection = Connection { socket, leftover, session, peer, deflates: deflate.is_some() };
         begin_session(&core, connection);
     });

@@ -11,11 +11,13 @@ use serde_json::Value;
 
 use crate::fanout::frame::Form;
 use crate::fanout::routes::Want;
+use crate::fanout::{Carrier, Framing, Position};
 use crate::protocol::websocket::{Close, Opcode};
 use crate::session::heartbeat::HeartbeatLimits;
 use crate::session::liveness::Liveness;
 use crate::session::rate::{Rate, RateLimits};
-use crate::session::{Effects, Incoming};
+use crate::session::sequence::{Asked, Teller};
+use crate::session::{Effects, Incoming, Resume};
 use crate::venue::binance::address::Address;
 use crate::venue::binance::request::{Id, Refusal, Request, answer};
 use crate::venue::binance::{Encoding, TimeUnit, stream};
@@ -35,11 +37,17 @@ pub struct BinanceLimits {
     pub serves_retired_names: bool,
 }
 
+/// How it is told about positions.
+const TELLER: Teller = Teller::Frame(Opcode::Text);
+
 /// A client of Binance's streams.
 #[derive(Debug)]
 pub struct BinanceSession {
     names: Vec<Rc<str>>,
     combined: bool,
+    is_sequenced: bool,
+    /// Where it goes on with its first streams; in a box, as few do.
+    resumes: Option<Box<Resume>>,
     unit: TimeUnit,
     encoding: Encoding,
     limits: Arc<BinanceLimits>,
@@ -53,6 +61,8 @@ impl BinanceSession {
         let mut session = BinanceSession {
             names: Vec::new(),
             combined: address.combined,
+            is_sequenced: false,
+            resumes: None,
             unit: address.unit,
             encoding: address.encoding,
             liveness: Liveness::new(limits.heartbeat, limits.lifetime_ms, now_ms),
@@ -63,13 +73,26 @@ impl BinanceSession {
         session
     }
 
+    /// The same with what its address asks for about positions.
+    #[must_use]
+    pub fn sequenced(mut self, asked: &Asked) -> BinanceSession {
+        self.is_sequenced = asked.is_sequenced;
+        self.resumes = asked.resume(TELLER).map(Box::new);
+        self
+    }
+
+    /// How far it had got when it was here before.
+    pub fn position(&self) -> Option<Position> {
+        self.resumes.as_ref().and_then(|resume| resume.position)
+    }
+
     /// The streams of the address. More than a connection may have are refused as a request for them would be.
     pub fn begin(&mut self, _now_ms: u64, effects: &mut Effects) {
         if self.limits.streams_max > 0 && self.names.len() > self.limits.streams_max {
             return refuse(&Refusal { id: None, ..Refusal::too_many(Id::Null) }, effects);
         }
         if !self.names.is_empty() {
-            effects.wants = Some(self.wants());
+            self.want(effects);
         }
     }
 
@@ -111,19 +134,25 @@ impl BinanceSession {
                     return refuse(&Refusal::too_many(id.clone()), effects);
                 }
                 self.add(new);
-                effects.wants = Some(self.wants());
+                self.want(effects);
             }
             Request::Unsubscribe(names) => {
                 let gone: FxHashSet<&str> = names.iter().map(String::as_str).collect();
                 self.names.retain(|name| !gone.contains(&**name));
-                effects.wants = Some(self.wants());
+                self.want(effects);
             }
             Request::ListSubscriptions => result = self.names.iter().map(|name| Value::from(&**name)).collect(),
             Request::SetCombined(combined) => {
                 self.combined = combined;
-                effects.wants = Some(self.wants());
+                self.want(effects);
             }
             Request::IsCombined => result = self.combined.into(),
+            Request::SetSequenced(is_sequenced) => {
+                // Binary events have no room for it.
+                self.is_sequenced = is_sequenced && self.encoding == Encoding::Json;
+                self.want(effects);
+            }
+            Request::IsSequenced => result = self.is_sequenced.into(),
         }
         effects.send(Opcode::Text, answer(&result, id).as_bytes());
     }
@@ -144,6 +173,15 @@ impl BinanceSession {
         self.names.extend(new.into_iter().map(Rc::from));
     }
 
+    /// All that the names lead to, from now on, or from where it was when it was here before.
+    fn want(&mut self, effects: &mut Effects) {
+        effects.wants = Some(self.wants());
+        if self.is_sequenced {
+            effects.resumes = if self.names.is_empty() { None } else { self.resumes.take().map(|resume| *resume) };
+            effects.tells_position = Some(TELLER);
+        }
+    }
+
     /// What the names lead to, in the present form.
     fn wants(&self) -> Vec<Want> {
         let want = |name: &Rc<str>| {
@@ -155,6 +193,10 @@ impl BinanceSession {
                 Encoding::Json => Form::Binance { unit: self.unit, wrapper: self.combined.then(|| Rc::clone(name)) },
                 // Template and symbol tell binary events apart; there is no wrapper.
                 Encoding::Sbe => Form::BinanceSbe,
+            };
+            let form = match self.is_sequenced {
+                true => Form::Framed { payload: Rc::new(form), framing: Framing::numbered(Carrier::Frame, false) },
+                false => form,
             };
             Some(Want { scope, channel, form })
         };

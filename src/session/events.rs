@@ -3,13 +3,14 @@
 //! All is said in the address it asks for; afterwards it only listens. One that comes again says with the last event's id
 //! how far it had got, and goes on from there.
 
+use crate::fanout::Want;
 use crate::fanout::framing::{Dialect, Framing};
 use crate::fanout::position::Position;
-use crate::fanout::{Lost, Want};
 use crate::market::symbol::Venue;
 use crate::protocol::events::{self, Head};
 use crate::protocol::websocket::Close;
 use crate::session::selection::{Manner, Origin, Selection};
+use crate::session::sequence::{Asked, Teller};
 use crate::session::{Effects, Resume, unix_ms};
 use crate::venue::binance::TimeUnit;
 use crate::venue::upbit::{Edition, Format};
@@ -35,6 +36,8 @@ pub struct EventSession {
     dialect: Dialect,
     selections: Vec<Selection>,
     resumes: Option<Resume>,
+    /// Whether lines say their positions; events always do.
+    is_sequenced: bool,
     cors_origin: Option<String>,
     heartbeat_ms: u64,
     lifetime_ms: u64,
@@ -85,10 +88,15 @@ impl EventSession {
             Some(id) => Some(id.to_owned()),
             None => parameter("lastEventId")?.filter(|id| !id.is_empty()),
         };
+        let asked = Asked::of(query)?;
+        let is_sequenced = asked.is_sequenced && dialect == Dialect::Lines;
+        let teller = if is_sequenced { Teller::Answer(dialect) } else { Teller::Reset(dialect) };
+        let resumes = last_event_id.map(|text| Resume { teller, position: Position::parse(&text) });
         Ok(EventSession {
             dialect,
             selections,
-            resumes: last_event_id.map(|text| Resume { dialect, position: Position::parse(&text) }),
+            resumes: resumes.or(asked.resume(teller)),
+            is_sequenced,
             cors_origin: cors_origin.map(str::to_owned),
             heartbeat_ms: limits.heartbeat_ms,
             lifetime_ms: limits.lifetime_ms,
@@ -113,14 +121,20 @@ impl EventSession {
         let is_events = self.dialect == Dialect::Events;
         let content_type = if is_events { "text/event-stream" } else { "application/x-ndjson" };
         effects.write(|out| Head { content_type, cors_origin: self.cors_origin.as_deref() }.write(out));
-        let framing =
-            |selection: &Selection| if is_events { Framing::Event(selection.kind.clone()) } else { Framing::Line };
+        let framing = |selection: &Selection| match is_events {
+            true => Framing::Event(selection.kind.clone()),
+            false => Teller::framing(self.dialect, self.is_sequenced, selection.is_neutral()),
+        };
         let want = |selection: &Selection| selection.want(framing(selection));
         let first: Vec<Want> = self.selections.iter().filter(|s| s.begins_with_snapshot()).map(want).collect();
         effects.snapshots = first;
         effects.wants = Some(self.selections.iter().map(want).collect());
         effects.resumes = self.resumes.take();
-        effects.tells_position = is_events;
+        effects.tells_position = match (is_events, self.is_sequenced) {
+            (true, _) => Some(Teller::Reset(self.dialect)),
+            (false, true) => Some(Teller::Answer(self.dialect)),
+            (false, false) => None,
+        };
     }
 
     /// Time has passed.
@@ -139,18 +153,13 @@ impl EventSession {
                 other => effects.write(|out| other.write("heartbeat", &unix_ms().to_string(), out)),
             }
             // So that a client of quiet streams is not left behind the history.
-            effects.tells_position = self.dialect == Dialect::Events;
+            effects.tells_position = match (self.dialect, self.is_sequenced) {
+                (Dialect::Events, _) => Some(Teller::Reset(self.dialect)),
+                (_, true) => Some(Teller::Answer(self.dialect)),
+                _ => None,
+            };
         }
     }
-}
-
-/// What a client is told that cannot go on where it was.
-pub fn write_reset(dialect: Dialect, lost: Lost, out: &mut Vec<u8>) {
-    let json = format!(r#"{{"reason":"{lost}"}}"#);
-    if dialect == Dialect::Events {
-        events::write_comment(&format!("reset: {lost}"), out);
-    }
-    dialect.write("reset", &json, out);
 }
 
 fn select(origin: Origin, list: &str, manner: Manner) -> Result<Vec<Selection>, String> {

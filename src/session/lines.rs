@@ -3,6 +3,8 @@
 //! ```text
 //! SUBSCRIBE btcusdt@trade upbit:trade:KRW-BTC      {"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}
 //! UNSUBSCRIBE btcusdt@trade                        {"method":"UNSUBSCRIBE","params":["btcusdt@trade"],"id":2}
+//! RESUME 0a1b2c3d-17.0 btcusdt@trade               {"method":"RESUME","params":["0a1b2c3d-17.0","btcusdt@trade"],"id":5}
+//! SEQUENCE on                                      {"method":"SEQUENCE","params":["on"],"id":6}
 //! LIST                                             {"method":"LIST","id":3}
 //! VENUE upbit                                      {"method":"VENUE","params":["upbit"],"id":4}
 //! ```
@@ -15,12 +17,14 @@ use std::rc::Rc;
 use rustc_hash::FxHashSet;
 use serde_json::{Map, Value, json};
 
-use crate::fanout::framing::{Dialect, Framing};
+use crate::fanout::framing::Dialect;
+use crate::fanout::{Position, Want};
 use crate::market::symbol::Venue;
 use crate::protocol::websocket::Close;
 use crate::session::rate::{Rate, RateLimits};
 use crate::session::selection::{Manner, Origin, Selection};
-use crate::session::{Effects, Incoming, unix_ms};
+use crate::session::sequence::Teller;
+use crate::session::{Effects, Incoming, Resume, unix_ms};
 use crate::venue::binance::request::Id;
 
 /// What holds for every connection.
@@ -39,11 +43,13 @@ pub struct LineLimits {
 }
 
 /// What may be said, for whoever asks.
-const HELP: [&str; 7] = [
+const HELP: [&str; 9] = [
     "SUBSCRIBE <stream> ... : events from now on; btcusdt@trade, or upbit:trade:KRW-BTC, or after VENUE upbit trade:KRW-BTC",
     "UNSUBSCRIBE <stream> ... : no more of them",
     "LIST : the streams of this connection",
     "VENUE <venue> : whose streams the names without a venue in front are, binance at first; all for one form of all venues",
+    "SEQUENCE on : every event says its position, as its last member",
+    "RESUME <position> <stream> ... : SUBSCRIBE, from behind that position on; the first request for streams, implies SEQUENCE on",
     "PING : answered with the time in milliseconds",
     "QUIT : ends the connection",
     r#"the same in JSON: {"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}"#,
@@ -80,6 +86,8 @@ pub struct LineSession {
     /// Whose the names are that do not say it.
     origin: Origin,
     selections: Vec<Selection>,
+    /// Whether events say their positions.
+    is_sequenced: bool,
     rate: Rate,
     opened_ms: u64,
     moved_ms: u64,
@@ -94,6 +102,7 @@ impl LineSession {
             dialect: None,
             origin: Origin::Venue(Venue::Binance),
             selections: Vec::new(),
+            is_sequenced: false,
             rate: Rate::new(limits.rate, now_ms),
             opened_ms: now_ms,
             moved_ms: now_ms,
@@ -162,6 +171,17 @@ impl LineSession {
         };
         match method.as_str() {
             "SUBSCRIBE" => self.subscribe(params, effects),
+            "RESUME" => self.resume(params, effects),
+            "SEQUENCE" => {
+                self.is_sequenced = match params.as_slice() {
+                    [] => return Ok(json!(self.is_sequenced)),
+                    [word] if matches!(word.as_str(), "on" | "true") => true,
+                    [word] if matches!(word.as_str(), "off" | "false") => false,
+                    _ => return Err(Refusal::new(2, "SEQUENCE takes on or off")),
+                };
+                self.want(effects);
+                Ok(Value::Null)
+            }
             "UNSUBSCRIBE" => self.unsubscribe(params, effects),
             "LIST" | "LIST_SUBSCRIPTIONS" => takes_none(self.selections.iter().map(|s| json!(&*s.name)).collect()),
             "VENUE" => match params.as_slice() {
@@ -182,7 +202,9 @@ impl LineSession {
             }
             _ => Err(Refusal::new(
                 2,
-                format!("`{method}` is no request; there are SUBSCRIBE, UNSUBSCRIBE, LIST, VENUE, PING, HELP and QUIT"),
+                format!(
+                    "`{method}` is no request; there are SUBSCRIBE, UNSUBSCRIBE, RESUME, SEQUENCE, LIST, VENUE, PING, HELP and QUIT"
+                ),
             )),
         }
     }
@@ -204,12 +226,31 @@ impl LineSession {
                 format!("{} streams would be too many; there may be {}", known.len(), self.limits.streams_max);
             return Err(Refusal::new(4, message));
         }
-        let framing = self.framing();
         let first = new.iter().filter(|selection| selection.begins_with_snapshot());
-        effects.snapshots = first.map(|selection| selection.want(framing.clone())).collect();
+        effects.snapshots = first.map(|selection| self.want_of(selection)).collect();
         self.selections.extend(new);
         self.want(effects);
         Ok(Value::Null)
+    }
+
+    /// The first streams of a client that was here before.
+    fn resume(&mut self, params: &[String], effects: &mut Effects) -> Result<Value, Refusal> {
+        let Some((position, names)) = params.split_first() else {
+            return Err(Refusal::new(
+                2,
+                "RESUME takes a position and streams, as in RESUME 0a1b2c3d-17.0 btcusdt@trade",
+            ));
+        };
+        if !self.selections.is_empty() {
+            return Err(Refusal::new(2, "RESUME comes before all other streams of a connection"));
+        }
+        let was_sequenced = std::mem::replace(&mut self.is_sequenced, true);
+        let result = self.subscribe(names, effects);
+        match result {
+            Ok(_) => effects.resumes = Some(Resume { teller: self.teller(), position: Position::parse(position) }),
+            Err(_) => self.is_sequenced = was_sequenced,
+        }
+        result
     }
 
     fn unsubscribe(&mut self, names: &[String], effects: &mut Effects) -> Result<Value, Refusal> {
@@ -220,12 +261,16 @@ impl LineSession {
     }
 
     fn want(&self, effects: &mut Effects) {
-        let framing = self.framing();
-        effects.wants = Some(self.selections.iter().map(|selection| selection.want(framing.clone())).collect());
+        effects.wants = Some(self.selections.iter().map(|selection| self.want_of(selection)).collect());
+        effects.tells_position = self.is_sequenced.then(|| self.teller());
     }
 
-    fn framing(&self) -> Framing {
-        if self.dialect() == Dialect::Prefixed { Framing::Prefixed } else { Framing::Line }
+    fn want_of(&self, selection: &Selection) -> Want {
+        selection.want(Teller::framing(self.dialect(), self.is_sequenced, selection.is_neutral()))
+    }
+
+    fn teller(&self) -> Teller {
+        Teller::Answer(self.dialect())
     }
 
     fn answer(&self, answer: Result<Value, Refusal>, id: &Option<Id>, effects: &mut Effects) {

@@ -13,6 +13,7 @@ pub mod liveness;
 pub mod rate;
 pub mod rooms;
 pub mod selection;
+pub mod sequence;
 pub mod socketio;
 pub mod upbit;
 
@@ -24,6 +25,7 @@ use crate::fanout::framing::Dialect;
 use crate::fanout::position::Position;
 use crate::fanout::routes::Want;
 use crate::protocol::websocket::{Close, Message, Opcode, write_frame};
+use crate::session::sequence::Teller;
 use crate::venue::binance::api::ApiRequest;
 
 /// A client's side of the connection, by the venue whose manners it expects. Whatever is larger than the most common one
@@ -92,8 +94,8 @@ pub struct Effects {
     pub question: Option<ApiRequest>,
     /// How far the client had got when it was here before; what it missed is sent in place of the snapshots.
     pub resumes: Option<Resume>,
-    /// Whether it is told, behind the snapshots, how far it has got with them.
-    pub tells_position: bool,
+    /// How it is told, behind the snapshots, how far it has got with them; `None` if it is not.
+    pub tells_position: Option<Teller>,
     /// Seats in rooms, taken and given up.
     pub rooms: rooms::Rooming,
     /// How the connection ends, if it does.
@@ -105,8 +107,8 @@ pub struct Effects {
 /// A client that comes again.
 #[derive(Clone, Copy, Debug)]
 pub struct Resume {
-    /// How it is told what is no event.
-    pub dialect: Dialect,
+    /// How it is told whether it goes on.
+    pub teller: Teller,
     /// How far it had got; `None` where it said something else.
     pub position: Option<Position>,
 }
@@ -191,6 +193,16 @@ impl Session {
             Session::Lines(session) => session.on_time(now_ms, frames_routed, effects),
             Session::Rooms(session) => session.on_time(now_ms, unix_ms(), effects),
             Session::Echo(session) => session.on_time(now_ms, effects),
+        }
+    }
+
+    /// How far the client had got when it was here before, if it says so in the address.
+    pub fn position(&self) -> Option<Position> {
+        match self {
+            Session::Events(session) => session.position(),
+            Session::Binance(session) => session.position(),
+            Session::Upbit(session) => session.position(),
+            _ => None,
         }
     }
 

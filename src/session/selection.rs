@@ -174,6 +174,11 @@ impl Selection {
         Want { scope: self.scope, channel: self.channel, form }
     }
 
+    /// Whether its payloads are in the form that all venues share.
+    pub fn is_neutral(&self) -> bool {
+        self.payload.is_neutral()
+    }
+
     /// Whether its venue begins with the newest value.
     pub fn begins_with_snapshot(&self) -> bool {
         self.payload.venue().grammar().socket.is_some()

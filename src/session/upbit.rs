@@ -3,17 +3,21 @@
 //! Each request replaces everything: types, codes and format. The server stays silent until the first one, sends no
 //! pings, and drops a connection on which nothing has moved for a while, without a close frame.
 
+use std::rc::Rc;
+
 use serde_json::{Value, json};
 
 use crate::fanout::ending::Ending;
 use crate::fanout::frame::Form;
 use crate::fanout::routes::Want;
+use crate::fanout::{Carrier, Framing, Position};
 use crate::market::channel::{Channel, Scope};
 use crate::market::decimal::Decimal;
 use crate::market::symbol::{Name, Venue};
 use crate::protocol::websocket::{Close, Opcode};
 use crate::session::rate::Quota;
-use crate::session::{Effects, End, Incoming};
+use crate::session::sequence::{Asked, Teller};
+use crate::session::{Effects, End, Incoming, Resume};
 use crate::venue::upbit::grouping::Grouping;
 use crate::venue::upbit::request::{Body, Refusal, Request, Subscription, Types, UNITS_DEFAULT, split_units};
 use crate::venue::upbit::{self, Edition, Format, Layout};
@@ -34,6 +38,9 @@ pub struct UpbitLimits {
 /// Milliseconds from one `UP` to the next, once a client has said `PING`.
 const UP_INTERVAL_MS: u64 = 10_000;
 
+/// How it is told about positions.
+const TELLER: Teller = Teller::Frame(Opcode::Binary);
+
 /// A client of Upbit's public socket.
 #[derive(Debug)]
 pub struct UpbitSession {
@@ -41,6 +48,9 @@ pub struct UpbitSession {
     limits: UpbitLimits,
     subscriptions: Vec<Subscription>,
     format: Format,
+    is_sequenced: bool,
+    /// Where it goes on with its first request.
+    resumes: Option<Resume>,
     /// Whether the client agreed on compression.
     deflate: bool,
     moved_ms: u64,
@@ -58,12 +68,27 @@ impl UpbitSession {
             limits,
             subscriptions: Vec::new(),
             format: Format::default(),
+            is_sequenced: false,
+            resumes: None,
             deflate,
             moved_ms: now_ms,
             frames_routed: 0,
             next_up_ms: None,
             quotas: [Quota::new(limits.requests_per_second, 1_000), Quota::new(limits.requests_per_minute, 60_000)],
         }
+    }
+
+    /// The same with what its address asks for about positions.
+    #[must_use]
+    pub fn sequenced(mut self, asked: &Asked) -> UpbitSession {
+        self.is_sequenced = asked.is_sequenced;
+        self.resumes = asked.resume(TELLER);
+        self
+    }
+
+    /// How far it had got when it was here before.
+    pub fn position(&self) -> Option<Position> {
+        self.resumes.and_then(|resume| resume.position)
     }
 
     /// Nothing is sent before the first request.
@@ -126,6 +151,10 @@ impl UpbitSession {
                         effects.snapshots.extend(self.wants_of(subscription));
                     }
                 }
+                if self.is_sequenced {
+                    effects.resumes = self.resumes.take();
+                    effects.tells_position = Some(TELLER);
+                }
                 self.subscriptions = subscriptions;
                 self.subscriptions.retain(|subscription| !subscription.only_snapshot);
             }
@@ -153,11 +182,12 @@ impl UpbitSession {
                 return None;
             }
             let layout = Layout { format: self.format, units, grouping, edition: self.limits.edition };
-            Some(Want {
-                scope: Scope::Symbol(Name::new(code)?),
-                channel,
-                form: Form::Upbit { venue: self.venue, layout, deflate: self.deflate },
-            })
+            let form = Form::Upbit { venue: self.venue, layout, deflate: self.deflate };
+            let form = match self.is_sequenced {
+                true => Form::Framed { payload: Rc::new(form), framing: Framing::numbered(Carrier::Frame, false) },
+                false => form,
+            };
+            Some(Want { scope: Scope::Symbol(Name::new(code)?), channel, form })
         };
         subscription.codes.iter().filter_map(want).collect()
     }

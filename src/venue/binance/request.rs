@@ -31,8 +31,12 @@ pub enum Request {
     ListSubscriptions,
     /// Wrap events from now on, or stop it.
     SetCombined(bool),
+    /// Whether events say their positions, from now on. The exchange has no such property.
+    SetSequenced(bool),
     /// Whether events are wrapped.
     IsCombined,
+    /// Asks whether events say their positions.
+    IsSequenced,
 }
 
 /// Why a request is refused, as the client is told.
@@ -107,15 +111,18 @@ impl Request {
                 list(params.or(Some(Value::Array(Vec::new()))), 0)?;
                 Ok(Request::ListSubscriptions)
             }
-            Method::GetProperty => {
-                property(&list(params, 1)?)?;
-                Ok(Request::IsCombined)
-            }
+            Method::GetProperty => Ok(match property(&list(params, 1)?)? {
+                Property::Combined => Request::IsCombined,
+                Property::Sequence => Request::IsSequenced,
+            }),
             Method::SetProperty => {
                 let params = list(params, 2)?;
-                property(&params)?;
+                let property = property(&params)?;
                 match params.get(1) {
-                    Some(Value::Bool(combined)) => Ok(Request::SetCombined(*combined)),
+                    Some(Value::Bool(is_on)) => Ok(match property {
+                        Property::Combined => Request::SetCombined(*is_on),
+                        Property::Sequence => Request::SetSequenced(*is_on),
+                    }),
                     _ => {
                         Err(Refusal { code: 1, message: "Invalid value type: expected Boolean".into(), ..invalid("") })
                     }
@@ -140,9 +147,16 @@ fn list(params: Option<Value>, most: usize) -> Result<Vec<Value>, Refusal> {
     if params.len() > most { Err(invalid("too many parameters")) } else { Ok(params) }
 }
 
-fn property(params: &[Value]) -> Result<(), Refusal> {
+/// What of a connection may be asked and changed.
+enum Property {
+    Combined,
+    Sequence,
+}
+
+fn property(params: &[Value]) -> Result<Property, Refusal> {
     match params.first() {
-        Some(Value::String(name)) if name == "combined" => Ok(()),
+        Some(Value::String(name)) if name == "combined" => Ok(Property::Combined),
+        Some(Value::String(name)) if name == "sequence" => Ok(Property::Sequence),
         Some(Value::String(_)) => Err(Refusal { code: 0, message: "Unknown property".into(), ..invalid("") }),
         _ => Err(invalid("property name must be a string")),
     }
@@ -214,6 +228,8 @@ mod tests {
             (r#"{"method":"LIST_SUBSCRIPTIONS","id":1}"#, Request::ListSubscriptions),
             (r#"{"method":"LIST_SUBSCRIPTIONS","params":[],"id":1}"#, Request::ListSubscriptions),
             (r#"{"method":"GET_PROPERTY","params":["combined"],"id":1}"#, Request::IsCombined),
+            (r#"{"method":"GET_PROPERTY","params":["sequence"],"id":1}"#, Request::IsSequenced),
+            (r#"{"method":"SET_PROPERTY","params":["sequence",true],"id":1}"#, Request::SetSequenced(true)),
             (r#"{"method":"SET_PROPERTY","params":["combined",true],"id":1}"#, Request::SetCombined(true)),
         ] {
             assert_eq!(Request::parse(text.as_bytes()), Ok((Id::Int(1), request)), "{text}");
