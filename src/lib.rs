@@ -20,6 +20,7 @@
 //! - [`session`]: one client's subscriptions and manners, as a state machine.
 //! - [`config`]: flags and file, checked once.
 //! - [`server`]: threads, listeners, HTTP, sockets.
+//! - [`client`]: a client that comes again, and says what it has missed. Imports nothing of ours.
 //! - [`bench`](mod@bench): many clients in one thread, to measure servers with.
 //! - [`cli`]: the commands.
 //!
@@ -38,7 +39,7 @@
 //!
 //! 8. Derived streams run on the feed's clock, which passes by messages only, so a tape gives the same at every speed.
 //!
-//! Deliberately absent: user accounts, orders, persistence, a client library.
+//! Deliberately absent: user accounts, orders, persistence.
 
 pub mod ring;
 
@@ -47,6 +48,8 @@ pub mod ring;
 pub mod bench;
 #[cfg(not(loom))]
 pub mod cli;
+#[cfg(not(loom))]
+pub mod client;
 #[cfg(not(loom))]
 pub mod config;
 #[cfg(not(loom))]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules in the order of the data's way: each imports only from those before it.
-const ORDER: [(&str, &[&str]); 14] = [
+const ORDER: [(&str, &[&str]); 15] = [
     ("market", &[]),
     ("ring", &[]),
     ("protocol", &[]),
@@ -17,8 +17,9 @@ const ORDER: [(&str, &[&str]); 14] = [
     ("session", &["fanout", "market", "protocol", "venue"]),
     ("config", &["fanout", "feed", "ingest", "market", "protocol", "ring", "session", "venue"]),
     ("server", &["config", "fanout", "feed", "ingest", "market", "metrics", "protocol", "ring", "session", "venue"]),
+    ("client", &[]),
     ("bench", &["feed", "protocol"]),
-    ("cli", &["bench", "config", "feed", "market", "server", "tape", "venue"]),
+    ("cli", &["bench", "client", "config", "feed", "market", "server", "tape", "venue"]),
 ];
 
 /// Longest file, tests included; past it there is a second idea in it.
