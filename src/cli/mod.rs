@@ -2,6 +2,8 @@
 
 mod bench;
 mod serve;
+mod table;
+mod tail;
 mod tape;
 
 use clap::{Parser, Subcommand};
@@ -21,6 +23,8 @@ pub struct Cli {
 enum Command {
     /// Play a tape to WebSocket clients (this is what happens without a command).
     Serve(serve::Serve),
+    /// Listen to a server: a table of prices on a terminal, lines of JSON in a pipe.
+    Tail(tail::Tail),
     /// Measure what pushing costs: many clients in one thread, against the bare minimum and against any server.
     Bench(bench::Bench),
     /// The bare minimum, as `bench` starts it.
@@ -40,6 +44,7 @@ impl Cli {
         match self.command {
             None => serve::Serve::default().run(),
             Some(Command::Serve(serve)) => serve.run(),
+            Some(Command::Tail(tail)) => tail.run(),
             Some(Command::Bench(bench)) => bench.run(),
             Some(Command::BenchFloor(floor)) => floor.run(),
             Some(Command::Tape(tape)) => tape.run(),

@@ -22,6 +22,7 @@ use crate::config::socketio::SocketIoConfig;
 pub use crate::config::tls::{IdentitySource, TlsConfig};
 use crate::config::upbit::UpbitConfig;
 pub use crate::config::value::ConfigError;
+pub(crate) use crate::config::value::parse_duration;
 use crate::config::value::{address, millis, value, within};
 use crate::fanout::BacklogLimits;
 use crate::feed::builtin;
