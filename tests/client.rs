@@ -268,5 +268,10 @@ fn errors_say_what_is_wrong() {
             let error = Client::connect(&url, &streams, options()).await.err().unwrap().to_string();
             assert!(error.contains(reason), "{url}: {error}");
         }
+        // Upbit says what is wrong, and closes as if all were well.
+        let url = format!("ws://{}", server.address);
+        let mut client = Client::connect(&url, &["nonsense:KRW-BTC"], options()).await.unwrap();
+        assert!(matches!(client.next().await, Some(Event::Refused(_))));
+        assert!(matches!(client.next().await, Some(Event::Ended { is_complete: false, .. })));
     });
 }

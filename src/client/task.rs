@@ -15,6 +15,8 @@ struct Way {
     seen: Option<Position>,
     /// What it asked this connection to go on from, until the answer has come.
     asked: Option<Position>,
+    /// Whether the server has refused something.
+    is_refused: bool,
     events: Sender<Event>,
 }
 
@@ -22,6 +24,8 @@ struct Way {
 enum Over {
     /// The server has said so, and there is nothing more.
     Complete(String),
+    /// The server has refused something, and ended the connection: it would do so again.
+    Refused(String),
     Lost(String),
     /// Nobody listens any more.
     Unheard,
@@ -29,13 +33,14 @@ enum Over {
 
 /// Hands out events until it is over. Whoever drops the receiver ends it.
 pub(super) async fn run(target: Target, first: Link, options: Options, events: Sender<Event>) {
-    let mut way = Way { seen: options.resume.clone(), asked: options.resume.clone(), events };
+    let mut way = Way { seen: options.resume.clone(), asked: options.resume.clone(), is_refused: false, events };
     let mut backoff = Backoff::new(options.pause, options.pause_max);
     let mut link = first;
     loop {
         let why = match way.follow(&mut link, &options, &mut backoff).await {
             Over::Unheard => return,
             Over::Complete(why) => return way.end(why, true).await,
+            Over::Refused(why) => return way.end(why, false).await,
             Over::Lost(why) => why,
         };
         if !options.reconnects {
@@ -80,8 +85,12 @@ impl Way {
                     self.seen = to;
                     Event::Gap(gap)
                 }
-                Received::Refused(bytes) => Event::Refused(bytes),
+                Received::Refused(bytes) => {
+                    self.is_refused = true;
+                    Event::Refused(bytes)
+                }
                 Received::Alive => continue,
+                Received::Over { why, .. } if self.is_refused => return Over::Refused(why),
                 Received::Over { why, is_complete: true } => return Over::Complete(why),
                 Received::Over { why, .. } => return Over::Lost(why),
             };

@@ -45,6 +45,8 @@ fn accepted(sent: &Value, id: Option<&Value>, read: &Id, request: Request) {
         Request::ListSubscriptions => ("LIST_SUBSCRIPTIONS", json!([])),
         Request::SetCombined(combined) => ("SET_PROPERTY", json!(["combined", combined])),
         Request::IsCombined => ("GET_PROPERTY", json!(["combined"])),
+        Request::SetSequenced(is_on) => ("SET_PROPERTY", json!(["sequence", is_on])),
+        Request::IsSequenced => ("GET_PROPERTY", json!(["sequence"])),
     };
     assert_eq!(sent["method"], method);
     if let Request::Subscribe(names) = &request {
