@@ -1,6 +1,5 @@
 //! One connection, in whichever language is spoken there: bytes to what was received.
 
-use std::future::Future;
 use std::io;
 use std::sync::Arc;
 
@@ -211,20 +210,18 @@ fn trust(options: &Options) -> Result<Arc<ClientConfig>, ClientError> {
 }
 
 /// The answer, if it is the one that was hoped for; else its first words.
-fn expect(
+async fn expect(
     target: &Target,
     response: Response<Incoming>,
     hoped: StatusCode,
-) -> impl Future<Output = Result<Response<Incoming>, ClientError>> {
-    async move {
-        if response.status() == hoped {
-            return Ok(response);
-        }
-        let status = response.status();
-        let body = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-        let text = String::from_utf8_lossy(&body[..body.len().min(REASON_BYTES_MAX)]).trim().to_owned();
-        Err(ClientError::Refused(target.authority(), format!("{status} {text}").trim_end().to_owned()))
+) -> Result<Response<Incoming>, ClientError> {
+    if response.status() == hoped {
+        return Ok(response);
     }
+    let status = response.status();
+    let body = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let text = String::from_utf8_lossy(&body[..body.len().min(REASON_BYTES_MAX)]).trim().to_owned();
+    Err(ClientError::Refused(target.authority(), format!("{status} {text}").trim_end().to_owned()))
 }
 
 impl Text {
