@@ -1,6 +1,7 @@
 //! The command line: one file per command.
 
 mod bench;
+mod ctl;
 mod serve;
 mod table;
 mod tail;
@@ -30,6 +31,8 @@ enum Command {
     /// The bare minimum, as `bench` starts it.
     #[command(hide = true)]
     BenchFloor(bench::BenchFloor),
+    /// Control the tape of a server that runs: pause it, step, go elsewhere, change its speed.
+    Ctl(ctl::Ctl),
     /// Make tapes, look at them, and turn them into others.
     #[command(subcommand)]
     Tape(tape::Tape),
@@ -47,6 +50,7 @@ impl Cli {
             Some(Command::Tail(tail)) => tail.run(),
             Some(Command::Bench(bench)) => bench.run(),
             Some(Command::BenchFloor(floor)) => floor.run(),
+            Some(Command::Ctl(ctl)) => ctl.run(),
             Some(Command::Tape(tape)) => tape.run(),
         }
     }

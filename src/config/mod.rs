@@ -6,6 +6,7 @@
 pub mod binance;
 pub mod plain;
 pub mod raw;
+pub mod replay;
 pub mod rooms;
 pub mod socketio;
 pub mod tls;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use crate::config::binance::BinanceConfig;
 use crate::config::plain::PlainConfig;
 pub use crate::config::raw::RawConfig;
+use crate::config::replay::ControlConfig;
 use crate::config::socketio::SocketIoConfig;
 pub use crate::config::tls::{IdentitySource, TlsConfig};
 use crate::config::upbit::UpbitConfig;
@@ -45,6 +47,8 @@ pub struct Config {
     pub tls: Option<TlsConfig>,
     /// How the tapes are played.
     pub plan: Plan,
+    /// Who may tell the tape what to do; `None` for nobody.
+    pub control: Option<ControlConfig>,
     /// Which streams are derived.
     pub derive: Derive,
     /// Whether the server ends with its tape.
@@ -107,6 +111,7 @@ impl RawConfig {
         let (binance, upbit) = (self.binance.check(), self.upbit.check()?);
         let socketio = self.socketio.check(upbit.limits.edition, is_conformance)?;
         let rooms = self.rooms.check(message_bytes_max.min(socketio.limits.engine.payload_bytes_max))?;
+        let replay = self.replay.check(&sources, is_built_in)?;
         Ok(Config {
             sources,
             listen,
@@ -114,10 +119,15 @@ impl RawConfig {
             plan: Plan {
                 speed,
                 repeat,
-                shift_to_now: is_built_in,
+                shift_to_now: replay.shift_to_now,
+                from: replay.from,
+                to: replay.to,
+                is_paused: replay.is_paused,
+                is_controlled: replay.control.is_some() && !exit_at_end,
                 wait_for_clients: self.wait_for_clients.unwrap_or(0),
                 wait,
             },
+            control: replay.control,
             derive: derive(self.derive.as_deref())?,
             exit_at_end,
             writers,

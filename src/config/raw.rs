@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::config::binance::RawBinance;
 use crate::config::plain::RawPlain;
+use crate::config::replay::RawReplay;
 use crate::config::rooms::RawRooms;
 use crate::config::socketio::RawSocketIo;
 use crate::config::tls::RawTls;
@@ -113,6 +114,10 @@ pub struct RawConfig {
     #[command(flatten)]
     #[serde(default)]
     pub plain: RawPlain,
+    /// Where the tape plays, and who controls it; a table of its own in the file.
+    #[command(flatten)]
+    #[serde(default)]
+    pub replay: RawReplay,
     /// For people who talk; a table of its own in the file.
     #[command(flatten)]
     #[serde(default)]
@@ -153,6 +158,7 @@ impl RawConfig {
                 tls: self.tls.or(other.tls),
                 socketio: self.socketio.or(other.socketio),
                 plain: self.plain.or(other.plain),
+                replay: self.replay.or(other.replay),
                 rooms: self.rooms.or(other.rooms),
                 $($field: self.$field.or(other.$field),)*
             } };

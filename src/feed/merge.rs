@@ -48,6 +48,11 @@ impl Merge {
         self.earliest().and_then(|index| self.lanes[index].peek())
     }
 
+    /// Whether it can be gone back in: what is made as it is needed cannot.
+    pub fn is_recorded(&self) -> bool {
+        self.lanes.iter().all(|lane| matches!(lane, Lane::Tape(_)))
+    }
+
     /// Hands out the next message: its receive time, whose it is, and its bytes, which are swapped into `message`.
     pub fn next(&mut self, message: &mut Vec<u8>) -> Option<(i64, Venue)> {
         self.current = self.earliest()?;

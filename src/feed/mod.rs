@@ -21,6 +21,7 @@ pub mod replay;
 pub mod rows;
 pub mod source;
 pub mod synthetic;
+pub mod time;
 
 use std::path::PathBuf;
 

@@ -68,6 +68,13 @@ impl Replay {
         let ahead_ns = (tape_ns - self.tape_ns).max(0) as f64 / times;
         self.at + Duration::from_nanos(ahead_ns as u64)
     }
+
+    /// Which instant of the tape it is at the machine's instant `at`; that of the tie before it, and at speed max.
+    pub fn tape_at(&self, at: Instant) -> i64 {
+        let Speed::Times(times) = self.speed else { return self.tape_ns };
+        let ahead_ns = at.saturating_duration_since(self.at).as_nanos() as f64 * times;
+        self.tape_ns.saturating_add(ahead_ns as i64)
+    }
 }
 
 #[cfg(test)]
@@ -92,6 +99,7 @@ mod tests {
         let replay = Replay::new(Speed::Times(10.0), now, 1_000);
         assert_eq!(replay.due_at(1_000 + 5_000_000_000), now + Duration::from_millis(500));
         assert_eq!(replay.due_at(500), now);
+        assert_eq!(replay.tape_at(now + Duration::from_millis(500)), 1_000 + 5_000_000_000);
         assert_eq!(Replay::new(Speed::Max, now, 0).due_at(i64::MAX), now);
     }
 }

@@ -1,5 +1,6 @@
 //! What the rest of the server tells the ingest thread, and asks it.
 
+use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -7,6 +8,8 @@ use std::thread::Thread;
 
 use thiserror::Error;
 
+use crate::ingest::player::{Command, Where};
+use crate::ingest::seek::{Commands, Reply};
 use crate::market::engine::Engine;
 use crate::market::kept::quotation::Quotations;
 use crate::market::kept::recent::Recent;
@@ -30,38 +33,48 @@ pub struct Market<'a> {
     pub now: i64,
 }
 
+/// Commands that may wait; one more is refused.
+pub const COMMANDS_MAX: usize = 64;
+
 type Question = Box<dyn FnOnce(Market<'_>) + Send>;
 
 /// Words to the ingest thread; shared by all others.
-#[derive(Debug)]
 pub struct Control {
     stop: AtomicBool,
     subscribed: AtomicUsize,
     has_caught_up: AtomicBool,
     thread: OnceLock<Thread>,
     questions: SyncSender<Question>,
+    commands: SyncSender<(Command, Reply)>,
 }
 
 /// Questions as they arrive at the ingest thread.
-pub struct Questions(Receiver<Question>);
+pub struct Questions {
+    questions: Receiver<Question>,
+    commands: Commands,
+    /// Commands that came while the tape was on its way.
+    waiting: VecDeque<(Command, Reply)>,
+}
 
 /// Too many questions wait already.
 #[derive(Debug, Error)]
-#[error("{QUESTIONS_MAX} questions wait for the market already")]
+#[error("too many questions wait for the market already")]
 pub struct Busy;
 
 impl Control {
     /// Both ends.
     pub fn new() -> (Control, Questions) {
         let (sender, receiver) = sync_channel(QUESTIONS_MAX);
+        let (send_command, commands) = sync_channel(COMMANDS_MAX);
         let control = Control {
             stop: AtomicBool::new(false),
             subscribed: AtomicUsize::new(0),
             has_caught_up: AtomicBool::new(false),
             thread: OnceLock::new(),
             questions: sender,
+            commands: send_command,
         };
-        (control, Questions(receiver))
+        (control, Questions { questions: receiver, commands, waiting: VecDeque::new() })
     }
 
     /// Ends the loop, at once if it sleeps.
@@ -82,6 +95,17 @@ impl Control {
     /// [`Busy`]; the question is dropped then, as it is when the thread ends before its turn.
     pub fn ask(&self, question: impl FnOnce(Market<'_>) + Send + 'static) -> Result<(), Busy> {
         self.questions.try_send(Box::new(question)).map_err(|_| Busy)?;
+        self.unpark();
+        Ok(())
+    }
+
+    /// Has the tape carry out a command between two messages; `reply` is told where it is then. A command that asks for
+    /// nothing is answered at once, also while the tape is on its way to a place that was sought.
+    ///
+    /// # Errors
+    /// [`Busy`]; `reply` is dropped then, as it is when the tape ends before its turn.
+    pub fn command(&self, command: Command, reply: impl FnOnce(Where) + Send + 'static) -> Result<(), Busy> {
+        self.commands.try_send((command, Box::new(reply))).map_err(|_| Busy)?;
         self.unpark();
         Ok(())
     }
@@ -126,8 +150,27 @@ impl Questions {
     /// Answers all that wait. Costs a look at an empty queue where none do.
     #[inline]
     pub(super) fn answer(&self, market: Market<'_>) {
-        while let Ok(question) = self.0.try_recv() {
+        while let Ok(question) = self.questions.try_recv() {
             question(market);
+        }
+    }
+
+    /// The next command.
+    #[inline]
+    pub(super) fn command(&mut self) -> Option<(Command, Reply)> {
+        self.waiting.pop_front().or_else(|| self.commands.try_recv().ok())
+    }
+
+    /// Answers those who only ask where the tape is.
+    pub(super) fn answer_where(&mut self, place: Where) {
+        while self.waiting.len() < COMMANDS_MAX
+            && let Ok((command, reply)) = self.commands.try_recv()
+        {
+            if command == Command::default() {
+                reply(place);
+            } else {
+                self.waiting.push_back((command, reply));
+            }
         }
     }
 }

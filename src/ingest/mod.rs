@@ -9,8 +9,13 @@
 //! are derived tell those who come their newest values.
 
 mod control;
+mod player;
+mod seek;
+mod unheard;
 
 pub use control::{Busy, Control, Market, Questions};
+pub use player::{Command, State, Where};
+pub use seek::Reply;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -20,7 +25,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::feed::FeedError;
 use crate::feed::merge::Merge;
-use crate::feed::replay::{Replay, Speed};
+use crate::feed::replay::Speed;
+use crate::ingest::player::Player;
+use crate::ingest::unheard::Unheard;
 use crate::market::civil::{NS_PER_MS, NS_PER_SECOND};
 use crate::market::engine::Engine;
 use crate::market::engine::seam::Seam;
@@ -39,8 +46,16 @@ pub struct Plan {
     pub speed: Speed,
     /// Whether it begins again at its end.
     pub repeat: bool,
-    /// Whether its times are moved so that it plays now; for a tape that begins at a whole minute.
+    /// Whether its times are moved, by whole minutes, so that it plays now.
     pub shift_to_now: bool,
+    /// Where it starts: the first message received then or later, nanoseconds since the epoch. `None` for its beginning.
+    pub from: Option<i64>,
+    /// Where it ends: the first message received then or later is not played. `None` for its end.
+    pub to: Option<i64>,
+    /// Whether it does not play before it is told to.
+    pub is_paused: bool,
+    /// Whether it can be told what to do, so that its end need not be the end.
+    pub is_controlled: bool,
     /// How many sessions must have subscribed to something before it starts.
     pub wait_for_clients: usize,
     /// What it does until the next message is due.
@@ -81,6 +96,11 @@ pub struct Ingest {
     unwoken: u32,
     has_caught_up: bool,
     questions: Questions,
+    player: Player,
+    /// While nobody is to hear.
+    unheard: Option<Unheard>,
+    /// Who is to be told when the steps are done.
+    stepping: Option<Reply>,
 }
 
 /// Ticks on their way from the market to the ring.
@@ -104,8 +124,15 @@ impl Outgoing {
     }
 }
 
-/// The loop was told to stop.
-struct Stopped;
+/// Why the loop does not go on as it was.
+enum Halt {
+    /// It was told to stop.
+    Stopped,
+    /// The tape is in another place now.
+    Moved,
+    /// A tape that was to begin again has gone.
+    Feed(FeedError),
+}
 
 impl Ingest {
     /// Puts the loop together; nothing moves before [`Ingest::run`].
@@ -136,6 +163,9 @@ impl Ingest {
             unwoken: 0,
             has_caught_up: false,
             questions,
+            player: Player::new(plan.speed, plan.repeat, plan.is_paused),
+            unheard: None,
+            stepping: None,
         }
     }
 
@@ -165,63 +195,90 @@ impl Ingest {
     }
 
     fn play(&mut self) -> Result<(), Ended> {
+        let first = self.feed.peek().unwrap_or(0);
+        (self.player.first, self.player.time) = (first, first);
         if !self.plan.shift_to_now || self.plan.wait_for_clients > 0 {
             self.catch_up();
         }
         while self.control.sessions_subscribed() < self.plan.wait_for_clients {
+            self.questions.answer_where(self.place());
             self.nap(NAP_MAX)?;
         }
-        let replay = self.start();
+        self.start()?;
         let mut message = Vec::new();
         loop {
-            while let Some(ts_recv) = self.feed.peek() {
-                let due = self.seam.place_time(ts_recv);
-                self.pass_time(&replay, due)?;
-                self.wait_until_due(&replay, due)?;
-                if let Some((ts_recv, venue)) = self.feed.next(&mut message) {
-                    self.on_message(venue, &mut message, ts_recv)?;
+            while let Some(ts_recv) = self.feed.peek().filter(|ts_recv| self.plan.to.is_none_or(|to| *ts_recv < to)) {
+                match self.play_next(&mut message, ts_recv) {
+                    Ok(()) | Err(Halt::Moved) => {}
+                    Err(halt) => return Err(halt.into()),
                 }
             }
-            if !self.plan.repeat {
-                return Ok(());
+            if !self.player.repeat {
+                if self.wait_at_end()? {
+                    continue;
+                }
+                if !self.player.repeat {
+                    return Ok(());
+                }
             }
             self.feed.rewind().map_err(Ended::Feed)?;
-            for bridge in self.seam.next_pass(&self.engine) {
-                self.sequence += 1;
-                let tick = Tick { sequence: self.sequence, ..bridge.tick };
-                self.pass_on(&tick, &bridge.levels)?;
-            }
-            self.metrics.ingest.passes.add(1);
+            self.next_pass(self.plan.from)?;
         }
     }
 
-    /// Ties the tape to the clock. A tape shifted to now is entered at the present second of the minute, what lies
-    /// before it at once: so its candles stay aligned and its times are the machine's.
-    fn start(&mut self) -> Replay {
-        let first = self.feed.peek().unwrap_or(0);
-        if !self.plan.shift_to_now {
-            return Replay::new(self.plan.speed, Instant::now(), first);
+    fn play_next(&mut self, message: &mut Vec<u8>, ts_recv: i64) -> Result<(), Halt> {
+        let due = self.seam.place_time(ts_recv);
+        self.pass_time(due)?;
+        self.wait_until_due(due)?;
+        if let Some((ts_recv, venue)) = self.feed.next(message) {
+            self.player.note_message(ts_recv, true);
+            self.on_message(venue, message, ts_recv)?;
         }
+        Ok(())
+    }
+
+    /// Ties the tape to the clock. A tape shifted to now is moved by whole minutes and begins in the last one; what lies
+    /// before the present second is played at once: so its candles stay aligned and its times are the machine's.
+    fn start(&mut self) -> Result<(), Halt> {
+        let first = self.feed.peek().unwrap_or(0);
+        self.player.state = State::Playing;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos() as i64);
-        let minute = 60 * NS_PER_SECOND;
-        self.seam.begin_at(now - now.rem_euclid(minute) - (first - first.rem_euclid(minute)));
-        Replay::new(self.plan.speed, Instant::now(), now)
+        if self.plan.shift_to_now {
+            let minute = 60 * NS_PER_SECOND;
+            let ahead = now - self.plan.from.unwrap_or(first).max(first);
+            self.seam.begin_at(ahead - ahead.rem_euclid(minute));
+        }
+        if let Some(from) = self.plan.from {
+            self.play_unheard(Unheard::default(), from)?;
+        }
+        let next = self.feed.peek().unwrap_or(first) + self.seam.shift_ns();
+        self.player.tie(if self.plan.shift_to_now { now } else { next });
+        Ok(())
     }
 
     #[inline]
-    fn wait_until_due(&mut self, replay: &Replay, tape_ns: i64) -> Result<(), Stopped> {
-        if self.plan.speed == Speed::Max {
-            self.catch_up();
-            self.answer();
-            return if self.control.is_stopped() { Err(Stopped) } else { Ok(()) };
-        }
-        let due = replay.due_at(tape_ns);
+    fn wait_until_due(&mut self, tape_ns: i64) -> Result<(), Halt> {
         loop {
-            let now = Instant::now();
+            if self.obey(tape_ns)? {
+                return Err(Halt::Moved);
+            }
+            if self.player.is_held() {
+                self.catch_up();
+                self.nap(NAP_MAX)?;
+                continue;
+            }
+            if self.player.steps > 0 || self.player.speed == Speed::Max {
+                self.catch_up();
+                self.answer();
+                self.player.advance(tape_ns);
+                return if self.control.is_stopped() { Err(Halt::Stopped) } else { Ok(()) };
+            }
+            let (due, now) = (self.player.replay.due_at(tape_ns), Instant::now());
             let wait = due.saturating_duration_since(now);
             if wait.is_zero() {
                 self.metrics.ingest.feed_lag_ns.set((now - due).as_nanos() as u64);
-                return if self.control.is_stopped() { Err(Stopped) } else { Ok(()) };
+                self.player.advance(tape_ns);
+                return if self.control.is_stopped() { Err(Halt::Stopped) } else { Ok(()) };
             }
             self.catch_up();
             self.nap(wait.min(NAP_MAX))?;
@@ -236,7 +293,7 @@ impl Ingest {
     }
 
     /// Sleeps, after waking whoever has something to read.
-    fn nap(&mut self, time: Duration) -> Result<(), Stopped> {
+    fn nap(&mut self, time: Duration) -> Result<(), Halt> {
         self.wake();
         self.note_counts();
         self.answer();
@@ -247,7 +304,7 @@ impl Ingest {
             // A question ends the sleep early; whoever sleeps looks at its clock again.
             thread::park_timeout(time);
         }
-        if self.control.is_stopped() { Err(Stopped) } else { Ok(()) }
+        if self.control.is_stopped() { Err(Halt::Stopped) } else { Ok(()) }
     }
 
     fn answer(&mut self) {
@@ -260,7 +317,7 @@ impl Ingest {
         self.questions.answer(Market { symbols, engine, recent, quotations, now });
     }
 
-    fn on_message(&mut self, venue: Venue, message: &mut [u8], ts_recv: i64) -> Result<(), Stopped> {
+    fn on_message(&mut self, venue: Venue, message: &mut [u8], ts_recv: i64) -> Result<(), Halt> {
         self.sequence += 1;
         self.metrics.venues[venue.index()].messages_read.add(1);
         match self.decoder.decode(venue, message, ts_recv, &mut self.symbols) {
@@ -273,9 +330,13 @@ impl Ingest {
             Ok(Message::List(ticks)) => ticks.into_iter().try_for_each(|tick| self.on_tick(tick, &[], ts_recv)),
             Ok(Message::Snapshot(snapshot)) => {
                 self.metrics.ingest.snapshots_read.add(1);
-                // Where a tape repeats, the bridge has already led its books back to their start.
+                // Where a tape repeats, the bridge has already led its books back to their start; but it may have been
+                // taken back before this one came.
                 if self.seam.pass() == 0 {
                     self.engine.on_snapshot(snapshot);
+                } else {
+                    let moved = self.seam.place_snapshot(&snapshot, &self.engine);
+                    moved.into_iter().for_each(|snapshot| self.engine.on_snapshot(snapshot));
                 }
                 Ok(())
             }
@@ -286,29 +347,34 @@ impl Ingest {
         }
     }
 
-    fn on_tick(&mut self, tick: Tick, levels: &[Level], ts_recv: i64) -> Result<(), Stopped> {
+    fn on_tick(&mut self, tick: Tick, levels: &[Level], ts_recv: i64) -> Result<(), Halt> {
         self.announce()?;
         let mut tick = Tick { sequence: self.sequence, ts_recv, ..tick };
         self.seam.place(&mut tick);
+        if self.unheard.as_mut().is_some_and(|unheard| unheard.defer(&tick, levels)) {
+            return Ok(());
+        }
         self.pass_on(&tick, levels)
     }
 
     /// Lets the market see a tick, and publishes it with all that follows from it.
-    fn pass_on(&mut self, tick: &Tick, levels: &[Level]) -> Result<(), Stopped> {
+    fn pass_on(&mut self, tick: &Tick, levels: &[Level]) -> Result<(), Halt> {
         self.engine.on_tick(tick, levels, &mut |tick, levels| self.outgoing.push(tick, levels));
         self.publish_outgoing()
     }
 
     /// Clock messages up to a time: one at every whole 100 ms of receive time, whatever the pace, so that what is told
     /// at fixed times is the same at every speed.
-    fn pass_time(&mut self, replay: &Replay, until_ns: i64) -> Result<(), Stopped> {
+    fn pass_time(&mut self, until_ns: i64) -> Result<(), Halt> {
         let Some(mut clock) = self.clock_ns else {
             self.clock_ns = Some(until_ns - until_ns.rem_euclid(CLOCK_EVERY_NS));
             return Ok(());
         };
         while clock + CLOCK_EVERY_NS <= until_ns {
             clock += CLOCK_EVERY_NS;
-            self.wait_until_due(replay, clock)?;
+            if self.unheard.is_none() {
+                self.wait_until_due(clock)?;
+            }
             self.clock_ns = Some(clock);
             self.sequence += 1;
             self.engine.on_clock(clock, self.sequence, &mut |tick, levels| self.outgoing.push(tick, levels));
@@ -318,7 +384,7 @@ impl Ingest {
     }
 
     /// Behind the tape's end no clock message comes any more, and who subscribes then still gets the newest values.
-    fn restate(&mut self) -> Result<(), Stopped> {
+    fn restate(&mut self) -> Result<(), Halt> {
         let now = self.metrics.ts_recv.load(Ordering::Relaxed);
         self.engine.on_clock(now, self.sequence, &mut |tick, levels| self.outgoing.push(tick, levels));
         self.publish_outgoing()?;
@@ -326,12 +392,20 @@ impl Ingest {
         Ok(())
     }
 
-    fn publish_outgoing(&mut self) -> Result<(), Stopped> {
+    fn publish_outgoing(&mut self) -> Result<(), Halt> {
         let outgoing = std::mem::take(&mut self.outgoing);
         let published =
-            outgoing.ticks.iter().try_for_each(|(tick, range)| self.publish(tick, &outgoing.levels[range.clone()]));
+            outgoing.ticks.iter().try_for_each(|(tick, range)| self.tell(tick, &outgoing.levels[range.clone()]));
         self.outgoing = outgoing.emptied();
         published
+    }
+
+    #[inline]
+    fn tell(&mut self, tick: &Tick, levels: &[Level]) -> Result<(), Halt> {
+        match self.unheard.take() {
+            None => self.publish(tick, levels),
+            Some(unheard) => self.publish_unheard(unheard, tick, levels),
+        }
     }
 
     fn on_rejected(&mut self, venue: Venue, reason: Rejected) {
@@ -343,7 +417,7 @@ impl Ingest {
     }
 
     /// Tells the cores of symbols they have not met, before the first tick that uses them.
-    fn announce(&mut self) -> Result<(), Stopped> {
+    fn announce(&mut self) -> Result<(), Halt> {
         while self.announced < self.symbols.len() {
             let id = crate::market::symbol::SymbolId(self.announced as u32);
             let symbol = *self.symbols.get(id);
@@ -355,7 +429,7 @@ impl Ingest {
     }
 
     #[inline]
-    fn publish(&mut self, tick: &Tick, levels: &[Level]) -> Result<(), Stopped> {
+    fn publish(&mut self, tick: &Tick, levels: &[Level]) -> Result<(), Halt> {
         if !self.publisher.has_room(levels.len()) {
             self.wait_for_room(levels.len())?;
         }
@@ -374,10 +448,10 @@ impl Ingest {
         Ok(())
     }
 
-    fn wait_for_room(&mut self, levels: usize) -> Result<(), Stopped> {
+    fn wait_for_room(&mut self, levels: usize) -> Result<(), Halt> {
         let waits = &self.metrics.ingest.ring_waits;
         waits.add(1);
-        if waits.read() == 1 && self.plan.speed != Speed::Max {
+        if waits.read() == 1 && self.player.speed != Speed::Max && self.unheard.is_none() {
             tracing::warn!("the ring is full: the feed waits for the slowest core; latency grows until it keeps up");
         }
         let before_ns = self.metrics.ingest.ring_wait_ns.read();
@@ -386,7 +460,7 @@ impl Ingest {
             self.wake();
             self.answer();
             if self.control.is_stopped() {
-                return Err(Stopped);
+                return Err(Halt::Stopped);
             }
             // The readers need the processor more than this thread does.
             naps += 1;
@@ -423,10 +497,4 @@ impl Ingest {
 enum Ended {
     Stopped,
     Feed(FeedError),
-}
-
-impl From<Stopped> for Ended {
-    fn from(_: Stopped) -> Self {
-        Ended::Stopped
-    }
 }

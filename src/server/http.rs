@@ -18,6 +18,7 @@ use tokio::task::spawn_local;
 use crate::market::symbol::Venue;
 use crate::metrics::CONTENT_TYPE as CONTENT_TYPE_OF_METRICS;
 use crate::protocol::deflate;
+use crate::server::control;
 use crate::server::core::Core;
 use crate::server::read::{Connection, begin_session};
 use crate::server::rest;
@@ -89,6 +90,9 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
     }
     if path.starts_with(PREFIX) {
         return rooms::respond(core, request, peer);
+    }
+    if path == control::PATH {
+        return control::respond(core, request, peer).await;
     }
     if path == echo::PATH && core.shared.config.is_conformance {
         let offers = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS).iter();

@@ -12,6 +12,7 @@
 mod accept;
 mod attempts;
 mod client;
+mod control;
 mod core;
 mod events;
 mod handshake;
@@ -111,6 +112,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) control: Arc<Control>,
     pub(crate) feed_name: String,
+    /// Whether the feed has places to go to.
+    pub(crate) is_recorded: bool,
     pub(crate) preview: Preview,
     /// Connections of clients of Binance.
     pub(crate) attempts: Attempts,
@@ -210,6 +213,7 @@ impl Server {
             metrics: Arc::clone(&metrics),
             control: Arc::clone(&control),
             feed_name: names.join(" + "),
+            is_recorded: feed.is_recorded(),
             listing: Listing::new(config.upbit.markets.clone(), preview.names_for(Venue::Upbit)),
             preview,
             catalog,

@@ -13,22 +13,32 @@
 //!
 //! A pass is moved in time by the tape's span, rounded up to a whole multiple of the longest candle it carries (a
 //! millisecond where it carries none), so that candles stay aligned.
+//!
+//! # Seeking
+//!
+//! Going back on a tape is a pass that ends early: what the next one is moved by is the part of the tape that was
+//! played, in ids and in time, and the bridge leads from the book of that moment to the one at the tape's start. What
+//! lies between the start and the place that was sought is then played unheard. Going forward needs no pass. So ids and
+//! times rise whatever is done with a tape; a tape that plays now is ahead of the clock after it was taken back.
 
+use crate::market::book::snapshot::Snapshot;
 use crate::market::channel::{Channel, Pace};
 use crate::market::civil::{NS_PER_MS, NS_PER_SECOND};
 use crate::market::engine::Engine;
 use crate::market::symbol::SymbolId;
 use crate::market::tick::{Depth, Kind, Level, Tick};
 
-/// Watches the first pass of a tape and moves the later ones.
+/// Watches a tape and moves its passes.
 #[derive(Debug, Default)]
 pub struct Seam {
     pass: i64,
-    /// Added to all times of the first pass.
-    begin_ns: i64,
+    /// Added to all times of the present pass.
+    shift_ns: i64,
     first_recv: Option<i64>,
+    /// Of the present pass, as on the tape.
     last_recv: i64,
-    step_ns: i64,
+    /// The longest candle.
+    unit_ns: i64,
     symbols: Vec<SymbolIds>,
 }
 
@@ -40,9 +50,23 @@ struct SymbolIds {
     agg_trades: Range,
     block_trades: Range,
     updates: Range,
-    /// First `first_id` and last `last_id` of the depth streams at 100 and 1,000 ms, as on the tape.
+    /// First `first_id` of the tape, and last `last_id` of the present pass, of the depth streams at 100 and 1,000 ms, as
+    /// on the tape.
     depth: [Option<(i64, i64)>; 2],
+    /// Of the tape.
+    first_event: Option<i64>,
+    /// Of the present pass, as on the tape.
     last_event: i64,
+    shift: Shift,
+}
+
+/// What is added to the ids of the present pass.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shift {
+    trades: i64,
+    agg_trades: i64,
+    block_trades: i64,
+    updates: i64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,8 +90,12 @@ impl SymbolIds {
         self.trades.step(0).or(self.candle_trades.step(0)).unwrap_or(0)
     }
 
-    fn agg_trade_step(&self) -> i64 {
-        self.agg_trades.step(0).unwrap_or(0)
+    /// Moves the next pass behind all that was observed.
+    fn next_pass(&mut self) {
+        self.shift.trades += self.trade_step();
+        self.shift.agg_trades += self.agg_trades.step(0).unwrap_or(0);
+        self.shift.block_trades += self.block_trades.step(0).unwrap_or(0);
+        self.shift.updates += self.update_step();
     }
 
     /// One id is spare: the bridge's.
@@ -88,30 +116,27 @@ pub struct Bridge {
 impl Seam {
     /// Moves all times by `ns` from the first pass on; called before anything is placed.
     pub fn begin_at(&mut self, ns: i64) {
-        self.begin_ns = ns;
+        self.shift_ns = ns;
     }
 
     /// Takes a tick as it is on the tape and moves it to the present pass.
     pub fn place(&mut self, tick: &mut Tick) {
-        if self.pass == 0 {
-            self.observe(tick);
-        }
-        if self.pass > 0 || self.begin_ns != 0 {
+        self.observe(tick);
+        if self.pass > 0 || self.shift_ns != 0 {
             self.shift(tick);
         }
     }
 
     /// Moves a receive time of the tape to the present pass.
     pub fn place_time(&mut self, ts_recv: i64) -> i64 {
-        if self.pass == 0 {
-            self.first_recv.get_or_insert(ts_recv);
-            self.last_recv = ts_recv;
-        }
-        ts_recv + self.time_shift()
+        self.first_recv.get_or_insert(ts_recv);
+        self.last_recv = ts_recv;
+        ts_recv + self.shift_ns
     }
 
-    fn time_shift(&self) -> i64 {
-        self.begin_ns + self.pass * self.step_ns
+    /// What is added to all times of the present pass.
+    pub fn shift_ns(&self) -> i64 {
+        self.shift_ns
     }
 
     /// Which pass it is, counted from 0.
@@ -119,22 +144,41 @@ impl Seam {
         self.pass
     }
 
-    /// Ends a pass; returns the events that belong between it and the next one, in the order of their symbols.
+    /// A snapshot that has not been met in an earlier pass, with its id moved, once for each symbol that has changes
+    /// and no book yet: which one's it is, the change that continues it tells.
+    pub fn place_snapshot(&self, snapshot: &Snapshot, engine: &Engine) -> Vec<Snapshot> {
+        let symbols = self.symbols.iter().enumerate();
+        let lacking = symbols.filter(|(index, _)| engine.first_snapshot(SymbolId(*index as u32)).is_none());
+        lacking
+            .filter(|(_, ids)| ids.updates.0.is_some())
+            .map(|(index, ids)| (SymbolId(index as u32), snapshot.last_update_id + ids.shift.updates))
+            .filter(|(symbol, _)| snapshot.symbol.is_none_or(|own| own == *symbol))
+            .map(|(symbol, last_update_id)| Snapshot { symbol: Some(symbol), last_update_id, ..snapshot.clone() })
+            .collect()
+    }
+
+    /// Ends a pass, wherever it is; returns the events that belong between it and the next one, in the order of their
+    /// symbols.
     pub fn next_pass(&mut self, engine: &Engine) -> Vec<Bridge> {
-        if self.pass == 0 {
-            let unit = self.step_ns.max(NS_PER_MS);
-            let span = self.last_recv - self.first_recv.unwrap_or(self.last_recv);
-            self.step_ns = (span / unit + 1) * unit;
-        }
-        let ts_recv = self.last_recv + self.time_shift();
-        let bridges = (0..self.symbols.len()).flat_map(|s| self.bridges(SymbolId(s as u32), engine, ts_recv)).collect();
+        let ts_recv = self.last_recv + self.shift_ns;
+        let symbols = 0..self.symbols.len();
+        let bridges = symbols.flat_map(|s| self.bridges(SymbolId(s as u32), engine, ts_recv)).collect();
+        self.symbols.iter_mut().for_each(SymbolIds::next_pass);
+        let unit = self.unit_ns.max(NS_PER_MS);
+        let span = self.last_recv - self.first_recv.unwrap_or(self.last_recv);
+        self.shift_ns += (span / unit + 1) * unit;
         self.pass += 1;
+        for ids in &mut self.symbols {
+            // Where the next pass ends before this symbol's first event, its chain ends with the bridge.
+            ids.depth = ids.depth.map(|range| range.map(|(first, _)| (first, first - 1)));
+            ids.last_event = ids.first_event.unwrap_or(ids.last_event);
+        }
         bridges
     }
 
     fn bridges(&self, symbol: SymbolId, engine: &Engine, ts_recv: i64) -> Vec<Bridge> {
         let ids = &self.symbols[symbol.index()];
-        let step = ids.update_step();
+        let (shift, step) = (ids.shift.updates, ids.update_step());
         let (levels, bids) = match (engine.book(symbol), engine.first_snapshot(symbol)) {
             (Some(end), Some(start)) => end.difference(start),
             _ => (Vec::new(), 0),
@@ -143,9 +187,8 @@ impl Seam {
             .into_iter()
             .filter_map(|pace| {
                 let (first, last) = ids.depth[pace as usize]?;
-                let depth =
-                    Depth { first_id: last + self.pass * step + 1, last_id: first + (self.pass + 1) * step - 1, bids };
-                let ts_event = ids.last_event + self.time_shift();
+                let depth = Depth { first_id: last + shift + 1, last_id: first + shift + step - 1, bids };
+                let ts_event = ids.last_event + self.shift_ns;
                 let (channel, kind) = (Channel::Depth(pace), Kind::Depth(depth));
                 let tick = Tick { sequence: 0, ts_recv, ts_event, symbol, channel, restated: false, kind };
                 Some(Bridge { tick, levels: levels.clone() })
@@ -161,6 +204,7 @@ impl Seam {
             self.symbols.resize_with(tick.symbol.index() + 1, SymbolIds::default);
         }
         let ids = &mut self.symbols[tick.symbol.index()];
+        ids.first_event.get_or_insert(tick.ts_event);
         ids.last_event = ids.last_event.max(tick.ts_event);
         match &tick.kind {
             Kind::Trade(trade) => ids.trades.include(trade.id, trade.id),
@@ -171,12 +215,12 @@ impl Seam {
             Kind::Kline(kline) => {
                 ids.candle_trades.include(kline.first_id, kline.last_id);
                 let length = (kline.ts_close - kline.ts_open) / NS_PER_SECOND + 1;
-                self.step_ns = self.step_ns.max(length * NS_PER_SECOND);
+                self.unit_ns = self.unit_ns.max(length * NS_PER_SECOND);
             }
             Kind::BlockTrade(trade) => ids.block_trades.include(trade.id, trade.id),
             Kind::Candle(_) => {
                 if let Channel::Candle(unit) = tick.channel {
-                    self.step_ns = self.step_ns.max(unit.seconds() * NS_PER_SECOND);
+                    self.unit_ns = self.unit_ns.max(unit.seconds() * NS_PER_SECOND);
                 }
             }
             Kind::BookTicker(ticker) => ids.updates.include(ticker.update_id, ticker.update_id),
@@ -194,9 +238,8 @@ impl Seam {
 
     fn shift(&self, tick: &mut Tick) {
         let Some(ids) = self.symbols.get(tick.symbol.index()) else { return };
-        let time = self.time_shift();
-        let trades = self.pass * ids.trade_step();
-        let updates = self.pass * ids.update_step();
+        let time = self.shift_ns;
+        let Shift { trades, agg_trades, block_trades, updates } = ids.shift;
         tick.ts_recv += time;
         tick.ts_event += time;
         match &mut tick.kind {
@@ -205,7 +248,7 @@ impl Seam {
                 trade.ts_trade += time;
             }
             Kind::AggTrade(trade) => {
-                trade.id += self.pass * ids.agg_trade_step();
+                trade.id += agg_trades;
                 trade.first_id += trades;
                 trade.last_id += trades;
                 trade.ts_trade += time;
@@ -233,7 +276,7 @@ impl Seam {
                 }
             }
             Kind::BlockTrade(trade) => {
-                trade.id += self.pass * ids.block_trades.step(0).unwrap_or(0);
+                trade.id += block_trades;
                 trade.ts_trade += time;
             }
             Kind::ReferencePrice(reference) => reference.ts_valid += time,
@@ -254,7 +297,6 @@ impl Seam {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::market::book::snapshot::Snapshot;
     use crate::market::decimal::Decimal;
     use crate::market::tick::{Taker, Trade};
 
