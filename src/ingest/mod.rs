@@ -21,14 +21,14 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use crate::feed::FeedError;
 use crate::feed::merge::Merge;
 use crate::feed::replay::Speed;
 use crate::ingest::player::Player;
 use crate::ingest::unheard::Unheard;
-use crate::market::civil::{NS_PER_MS, NS_PER_SECOND};
+use crate::market::civil::NS_PER_MS;
 use crate::market::engine::Engine;
 use crate::market::engine::seam::Seam;
 use crate::market::kept::quotation::Quotations;
@@ -237,25 +237,6 @@ impl Ingest {
         Ok(())
     }
 
-    /// Ties the tape to the clock. A tape shifted to now is moved by whole minutes and begins in the last one; what lies
-    /// before the present second is played at once: so its candles stay aligned and its times are the machine's.
-    fn start(&mut self) -> Result<(), Halt> {
-        let first = self.feed.peek().unwrap_or(0);
-        self.player.state = State::Playing;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos() as i64);
-        if self.plan.shift_to_now {
-            let minute = 60 * NS_PER_SECOND;
-            let ahead = now - self.plan.from.unwrap_or(first).max(first);
-            self.seam.begin_at(ahead - ahead.rem_euclid(minute));
-        }
-        if let Some(from) = self.plan.from {
-            self.play_unheard(Unheard::default(), from)?;
-        }
-        let next = self.feed.peek().unwrap_or(first) + self.seam.shift_ns();
-        self.player.tie(if self.plan.shift_to_now { now } else { next });
-        Ok(())
-    }
-
     #[inline]
     fn wait_until_due(&mut self, tape_ns: i64) -> Result<(), Halt> {
         loop {
@@ -350,8 +331,10 @@ impl Ingest {
     fn on_tick(&mut self, tick: Tick, levels: &[Level], ts_recv: i64) -> Result<(), Halt> {
         self.announce()?;
         let mut tick = Tick { sequence: self.sequence, ts_recv, ..tick };
-        self.seam.place(&mut tick);
-        if self.unheard.as_mut().is_some_and(|unheard| unheard.defer(&tick, levels)) {
+        let levels = if self.seam.place(&mut tick) { levels } else { &[] };
+        if let Some(unheard) = &mut self.unheard
+            && unheard.defer(&tick, levels, self.engine.book(tick.symbol).is_some())
+        {
             return Ok(());
         }
         self.pass_on(&tick, levels)

@@ -5,10 +5,12 @@
 //! again, and what lies between its start and the place is played unheard.
 
 use std::sync::mpsc::Receiver;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::ingest::player::{Command, State, Where};
 use crate::ingest::unheard::{Unheard, Way, way_of};
 use crate::ingest::{Ended, Halt, Ingest};
+use crate::market::civil::NS_PER_SECOND;
 use crate::market::tick::{Level, Tick};
 
 /// Gets the answer to a command.
@@ -21,6 +23,25 @@ pub(super) type Commands = Receiver<(Command, Reply)>;
 const LOOK_EVERY: u64 = 256;
 
 impl Ingest {
+    /// Ties the tape to the clock. A tape shifted to now is moved by whole minutes and begins in the last one; what lies
+    /// before the present second is played at once: so its candles stay aligned and its times are the machine's.
+    pub(super) fn start(&mut self) -> Result<(), Halt> {
+        let first = self.feed.peek().unwrap_or(0);
+        self.player.state = State::Playing;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos() as i64);
+        if self.plan.shift_to_now {
+            let minute = 60 * NS_PER_SECOND;
+            let ahead = now - self.plan.from.unwrap_or(first).max(first);
+            self.seam.begin_at(ahead - ahead.rem_euclid(minute));
+        }
+        if let Some(from) = self.plan.from {
+            self.play_unheard(from)?;
+        }
+        let next = self.feed.peek().unwrap_or(first) + self.seam.shift_ns();
+        self.player.tie(if self.plan.shift_to_now { now } else { next });
+        Ok(())
+    }
+
     /// Where the tape is.
     pub(super) fn place(&self) -> Where {
         let player = &self.player;
@@ -98,7 +119,7 @@ impl Ingest {
             self.feed.rewind().map_err(Halt::Feed)?;
             self.next_pass(Some(time))
         } else {
-            self.play_unheard(Unheard::default(), time)
+            self.play_unheard(time)
         }
     }
 
@@ -107,24 +128,21 @@ impl Ingest {
         let bridges = self.seam.next_pass(&self.engine);
         self.player.position = 0;
         self.metrics.ingest.passes.add(1);
-        let mut unheard = Unheard::default();
         for bridge in bridges {
             self.sequence += 1;
             let tick = Tick { sequence: self.sequence, ..bridge.tick };
-            if from.is_none() || !unheard.defer(&tick, &bridge.levels) {
-                self.pass_on(&tick, &bridge.levels)?;
-            }
+            self.pass_on(&tick, &bridge.levels)?;
         }
         match from {
-            Some(time) => self.play_unheard(unheard, time),
+            Some(time) => self.play_unheard(time),
             None => Ok(()),
         }
     }
 
     /// Plays what was received before a time of the tape, as fast as it can be decoded.
-    pub(super) fn play_unheard(&mut self, unheard: Unheard, until: i64) -> Result<(), Halt> {
+    pub(super) fn play_unheard(&mut self, until: i64) -> Result<(), Halt> {
         let before = std::mem::replace(&mut self.player.state, State::Seeking);
-        self.unheard = Some(unheard);
+        self.unheard = Some(Unheard::default());
         let played = self.play_until(until);
         let mut unheard = self.unheard.take().unwrap_or_default();
         played?;

@@ -10,7 +10,7 @@
 //! So no chain of updates breaks, and what clients know is at the end what is so. Memory: a level for each price that
 //! was touched and a tick for each stream.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::market::channel::{Channel, Stream};
 use crate::market::decimal::Decimal;
@@ -23,6 +23,8 @@ use crate::venue::LEVELS_MAX;
 pub(super) struct Unheard {
     depth: BTreeMap<(SymbolId, Channel), Vec<Merged>>,
     windows: BTreeMap<(SymbolId, Channel), (Tick, Vec<Level>)>,
+    /// Streams of which the market has seen an event since the stretch began.
+    seen: BTreeSet<(SymbolId, Channel)>,
     states: HashMap<(Stream, bool), (u64, Tick, Vec<Level>)>,
     count: u64,
 }
@@ -58,8 +60,19 @@ pub(super) fn way_of(tick: &Tick) -> Way {
 }
 
 impl Unheard {
-    /// Takes a tick of the tape, if the market is to see it at the end only.
-    pub(super) fn defer(&mut self, tick: &Tick, levels: &[Level]) -> bool {
+    /// Takes a tick of the tape, if the market is to see it at the end only. The market sees what comes before a book is
+    /// whole, and one event more: what follows from a book is derived only some time after the first.
+    pub(super) fn defer(&mut self, tick: &Tick, levels: &[Level], has_book: bool) -> bool {
+        if !matches!(tick.kind, Kind::Depth(_) | Kind::Orderbook(_)) {
+            return false;
+        }
+        let key = (tick.symbol, tick.channel);
+        if !has_book || !self.seen.contains(&key) {
+            if has_book {
+                self.seen.insert(key);
+            }
+            return false;
+        }
         match &tick.kind {
             Kind::Depth(depth) => {
                 let list = self.depth.entry((tick.symbol, tick.channel)).or_default();

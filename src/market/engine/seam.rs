@@ -57,6 +57,8 @@ struct SymbolIds {
     first_event: Option<i64>,
     /// Of the present pass, as on the tape.
     last_event: i64,
+    /// The id of the first snapshot, as on the tape.
+    snapshot: Option<i64>,
     shift: Shift,
 }
 
@@ -119,12 +121,24 @@ impl Seam {
         self.shift_ns = ns;
     }
 
-    /// Takes a tick as it is on the tape and moves it to the present pass.
-    pub fn place(&mut self, tick: &mut Tick) {
+    /// Takes a tick as it is on the tape and moves it to the present pass. `false` where its levels are to be left out:
+    /// the book began with a snapshot that is newer, and so it does in each later pass.
+    pub fn place(&mut self, tick: &mut Tick) -> bool {
         self.observe(tick);
+        let mut has_levels = true;
+        if let Kind::Depth(depth) = &mut tick.kind
+            && self.pass > 0
+        {
+            let snapshot = self.symbols[tick.symbol.index()].snapshot;
+            has_levels = snapshot.is_none_or(|snapshot| depth.last_id > snapshot);
+            if !has_levels {
+                depth.bids = 0;
+            }
+        }
         if self.pass > 0 || self.shift_ns != 0 {
             self.shift(tick);
         }
+        has_levels
     }
 
     /// Moves a receive time of the tape to the present pass.
@@ -163,7 +177,12 @@ impl Seam {
         let ts_recv = self.last_recv + self.shift_ns;
         let symbols = 0..self.symbols.len();
         let bridges = symbols.flat_map(|s| self.bridges(SymbolId(s as u32), engine, ts_recv)).collect();
-        self.symbols.iter_mut().for_each(SymbolIds::next_pass);
+        for (index, ids) in self.symbols.iter_mut().enumerate() {
+            if let (None, Some(start)) = (ids.snapshot, engine.first_snapshot(SymbolId(index as u32))) {
+                ids.snapshot = Some(start.last_update_id() - ids.shift.updates);
+            }
+            ids.next_pass();
+        }
         let unit = self.unit_ns.max(NS_PER_MS);
         let span = self.last_recv - self.first_recv.unwrap_or(self.last_recv);
         self.shift_ns += (span / unit + 1) * unit;
