@@ -2,6 +2,7 @@
 
 mod bench;
 mod ctl;
+mod record;
 mod serve;
 mod table;
 mod tail;
@@ -33,6 +34,8 @@ enum Command {
     BenchFloor(bench::BenchFloor),
     /// Control the tape of a server that runs: pause it, step, go elsewhere, change its speed.
     Ctl(ctl::Ctl),
+    /// Record what an exchange says, or standard input, on a .tape.
+    Record(record::Record),
     /// Make tapes, look at them, and turn them into others.
     #[command(subcommand)]
     Tape(tape::Tape),
@@ -51,6 +54,7 @@ impl Cli {
             Some(Command::Bench(bench)) => bench.run(),
             Some(Command::BenchFloor(floor)) => floor.run(),
             Some(Command::Ctl(ctl)) => ctl.run(),
+            Some(Command::Record(record)) => record.run(),
             Some(Command::Tape(tape)) => tape.run(),
         }
     }

@@ -75,7 +75,7 @@ async fn hung_up(signal: &mut Option<Signal>) {
     }
 }
 
-fn start_log(filter: &str) -> anyhow::Result<()> {
+pub(super) fn start_log(filter: &str) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::builder()
         .parse(filter)
         .with_context(|| format!("--log: `{filter}` is no filter; give for instance `info` or `tapecast=debug`"))?;

@@ -5,7 +5,8 @@
 //!  file.jsonl ────┼─▶ Lines ──┐
 //!  file.jsonl.zst ┘           ├─▶ Recording ─▶ Merge ─▶ Replay (when is it due?) ─▶ ingest
 //!  file.tape ───────▶ Blocks ─┘                  ▲
-//!  Metronome ────────────────────────────────────┘
+//!  Metronome ────────────────────────────────────┤
+//!  Upstream (live) ──────────────────────────────┘
 //! ```
 
 mod blocks;
@@ -22,6 +23,7 @@ pub mod rows;
 pub mod source;
 pub mod synthetic;
 pub mod time;
+pub mod upstream;
 
 use std::path::PathBuf;
 
@@ -59,5 +61,13 @@ pub enum FeedError {
     Empty {
         /// Which one.
         name: String,
+    },
+    /// A live feed that cannot be begun.
+    #[error("cannot begin the live feed {name}: {reason}")]
+    Upstream {
+        /// Which one.
+        name: String,
+        /// Why.
+        reason: String,
     },
 }

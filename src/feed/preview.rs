@@ -32,7 +32,10 @@ impl Preview {
     }
 
     fn look(sources: &[Source]) -> Result<Preview, FeedError> {
-        let mut feed = Merge::open(sources)?;
+        // What is live says nothing beforehand, and is not begun twice.
+        let recorded: Vec<Source> =
+            sources.iter().filter(|source| !matches!(source, Source::Live(_))).cloned().collect();
+        let mut feed = Merge::open(&recorded)?;
         let (mut preview, mut decoder, mut message) = (Preview::default(), Decoder::default(), Vec::new());
         for _ in 0..MESSAGES_MAX {
             let Some((ts_recv, venue)) = feed.next(&mut message) else { break };

@@ -7,6 +7,7 @@ use crate::feed::damage::Damage;
 use crate::feed::lines::Bytes;
 use crate::feed::metronome::{Beat, Metronome};
 use crate::feed::recording::Recording;
+use crate::feed::upstream::{Live, Spec};
 
 /// Where a feed comes from.
 #[derive(Clone, Debug)]
@@ -15,6 +16,8 @@ pub enum Source {
     Tape(Bytes),
     /// It is made as it is needed.
     Beat(Beat),
+    /// It comes from an exchange, now.
+    Live(Box<Spec>),
 }
 
 impl Source {
@@ -28,6 +31,7 @@ impl Source {
         match self {
             Source::Tape(bytes) => bytes.name(),
             Source::Beat(beat) => beat.to_string(),
+            Source::Live(spec) => spec.name.clone(),
         }
     }
 
@@ -39,6 +43,7 @@ impl Source {
         match self {
             Source::Tape(bytes) => Pending::open(bytes.clone()).map(Lane::Tape),
             Source::Beat(beat) => Ok(Lane::Beat(Metronome::new(*beat))),
+            Source::Live(spec) => Live::open(spec).map(Lane::Live),
         }
     }
 }
@@ -49,6 +54,8 @@ pub(super) enum Lane {
     Tape(Pending),
     /// Messages are made when they are due.
     Beat(Metronome),
+    /// Messages come when they come.
+    Live(Live),
 }
 
 /// A tape and its next message.
@@ -60,11 +67,13 @@ pub(super) struct Pending {
 }
 
 impl Lane {
-    /// The receive time of the message that comes next; `None` at the end.
+    /// The receive time of the message that comes next; `None` at the end. Of a live feed it is now as long as there is
+    /// none.
     pub(super) fn peek(&self) -> Option<i64> {
         match self {
             Lane::Tape(pending) => pending.ts_recv,
             Lane::Beat(metronome) => metronome.peek(),
+            Lane::Live(live) => live.peek(),
         }
     }
 
@@ -78,6 +87,7 @@ impl Lane {
                 Some((ts_recv, number))
             }
             Lane::Beat(metronome) => metronome.next(message).map(|ts_recv| (ts_recv, metronome.made())),
+            Lane::Live(live) => live.next(message),
         }
     }
 
@@ -85,7 +95,7 @@ impl Lane {
     pub(super) fn unit(&self) -> &'static str {
         match self {
             Lane::Tape(pending) => pending.tape.unit(),
-            Lane::Beat(_) => "message",
+            Lane::Beat(_) | Lane::Live(_) => "message",
         }
     }
 
@@ -94,6 +104,7 @@ impl Lane {
         match self {
             Lane::Tape(pending) => pending.tape.name(),
             Lane::Beat(metronome) => metronome.beat().to_string(),
+            Lane::Live(live) => live.name().to_owned(),
         }
     }
 
@@ -113,7 +124,7 @@ impl Lane {
     pub(super) fn damaged(&self) -> [u64; Damage::COUNT] {
         match self {
             Lane::Tape(pending) => pending.tape.damaged(),
-            Lane::Beat(_) => [0; Damage::COUNT],
+            Lane::Beat(_) | Lane::Live(_) => [0; Damage::COUNT],
         }
     }
 }

@@ -233,6 +233,10 @@ impl Ingest {
         if let Some((ts_recv, venue)) = self.feed.next(message) {
             self.player.note_message(ts_recv, true);
             self.on_message(venue, message, ts_recv)?;
+        } else {
+            // A live feed has nothing yet, and wakes this thread when it has.
+            self.catch_up();
+            self.nap(NAP_MAX)?;
         }
         Ok(())
     }

@@ -1,0 +1,156 @@
+//! Where all connections of an upstream meet: what they bring is judged, put in order and handed to the sink.
+
+use std::sync::Arc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::feed::upstream::arbiter::{Arbiter, Verdict};
+use crate::feed::upstream::{Sink, Stats, now_ns};
+use crate::market::channel::Stream;
+use crate::tape::{Direction, Form, Message, TapeError};
+
+/// What the connections to one address share.
+#[derive(Default)]
+pub(super) struct Group {
+    pub(super) arbiter: Arbiter,
+    /// Of each stream of changes to a book, the last update.
+    last_ids: FxHashMap<Stream, i64>,
+    /// Streams whose snapshot is on its way.
+    pub(super) awaited: FxHashSet<Stream>,
+    /// Connections that are open.
+    pub(super) open: usize,
+    /// When the last message came, if nothing is open since.
+    pub(super) dark_since: Option<i64>,
+}
+
+/// A book that has to be had by REST.
+pub(super) struct Need {
+    pub(super) stream: Stream,
+    pub(super) symbol: String,
+    /// The snapshot may not end before this update.
+    pub(super) first_id: i64,
+}
+
+pub(super) struct Hub {
+    sink: Box<dyn Sink>,
+    pub(super) groups: Vec<Group>,
+    stats: Arc<Stats>,
+    last_ns: i64,
+    connections: u32,
+    pub(super) failure: Option<TapeError>,
+}
+
+impl Hub {
+    pub(super) fn new(sink: Box<dyn Sink>, groups: usize, stats: Arc<Stats>) -> Hub {
+        let groups = (0..groups).map(|_| Group::default()).collect();
+        Hub { sink, groups, stats, last_ns: i64::MIN, connections: 0, failure: None }
+    }
+
+    /// The number of the next connection.
+    pub(super) fn number(&mut self) -> u32 {
+        self.connections += 1;
+        self.connections - 1
+    }
+
+    /// Writes down what is no market data, or what needs no judgement.
+    pub(super) fn put(&mut self, connection: u32, direction: Direction, form: Form, bytes: &[u8]) {
+        // A clock that is set back does not turn the order around.
+        let ts_recv = now_ns().max(self.last_ns);
+        self.last_ns = ts_recv;
+        match form {
+            Form::Gap => Stats::add(&self.stats.gaps),
+            Form::Lost => Stats::add(&self.stats.lost),
+            _ => {}
+        }
+        let message = Message { ts_recv, connection, direction, form, label: "", bytes };
+        if message.is_data() {
+            Stats::add(&self.stats.messages);
+        }
+        if self.failure.is_none() {
+            self.failure = self.sink.take(&message).err();
+        }
+    }
+
+    /// Notes something.
+    pub(super) fn note(&mut self, connection: u32, form: Form, text: &str) {
+        match form {
+            Form::Gap | Form::Lost => tracing::warn!("upstream connection {connection}: {text}"),
+            _ => tracing::info!("upstream connection {connection}: {text}"),
+        }
+        self.put(connection, Direction::Note, form, text.as_bytes());
+    }
+
+    /// Takes a message in; the book that is needed now, if one is.
+    pub(super) fn on_message(&mut self, group: usize, connection: u32, form: Form, bytes: &[u8]) -> Option<Need> {
+        if is_reply(bytes) {
+            self.put(connection, Direction::From, Form::Reply, bytes);
+            return None;
+        }
+        let place = &mut self.groups[group];
+        let depth = match place.arbiter.judge(connection, bytes, now_ns()) {
+            Verdict::Duplicate => {
+                Stats::add(&self.stats.duplicates);
+                return None;
+            }
+            Verdict::New(depth) => depth,
+        };
+        let mut need = None;
+        if let Some((stream, first_id, last_id)) = depth {
+            let before = place.last_ids.insert(stream, last_id);
+            if before.is_none_or(|before| first_id > before + 1) {
+                let symbol = place.arbiter.name(stream).to_owned();
+                if let Some(before) = before {
+                    let text = format!("{symbol}: book updates {} to {} are missing", before + 1, first_id - 1);
+                    self.note(connection, Form::Gap, &text);
+                }
+                need = Some(Need { stream, symbol, first_id });
+            }
+        }
+        self.put(connection, Direction::From, form, bytes);
+        need.filter(|need| self.groups[group].awaited.insert(need.stream))
+    }
+
+    /// A connection is open. Where none was, what was missed is noted.
+    pub(super) fn opened(&mut self, group: usize, connection: u32) {
+        let place = &mut self.groups[group];
+        place.open += 1;
+        if let Some(since) = place.dark_since.take() {
+            let text = format!("nothing was received from {since} to {}", now_ns());
+            self.note(connection, Form::Gap, &text);
+        }
+    }
+
+    /// A connection is no more, because it was lost or because that was wanted.
+    pub(super) fn closed(&mut self, group: usize, connection: u32, is_lost: bool) {
+        let last_ns = self.last_ns;
+        let place = &mut self.groups[group];
+        place.open -= 1;
+        place.arbiter.drop_connection(connection);
+        if place.open == 0 {
+            place.arbiter.forget();
+            place.dark_since = Some(last_ns).filter(|_| is_lost);
+        }
+    }
+
+    pub(super) fn idle(&mut self) {
+        if self.failure.is_none() {
+            self.failure = self.sink.idle().err();
+        }
+    }
+
+    pub(super) fn finish(&mut self) -> Result<(), TapeError> {
+        for group in 0..self.groups.len() {
+            if let Some(since) = self.groups[group].dark_since.take() {
+                self.note(0, Form::Gap, &format!("nothing was received from {since} until the end"));
+            }
+        }
+        let finished = self.sink.finish();
+        self.failure.take().map_or(finished, Err)
+    }
+}
+
+/// Whether a message answers a request: an acknowledgement, an error, a status.
+fn is_reply(bytes: &[u8]) -> bool {
+    let text = bytes.trim_ascii_start();
+    [&b"{\"result\":"[..], b"{\"id\":", b"{\"error\":", b"{\"status\":"].iter().any(|start| text.starts_with(start))
+}

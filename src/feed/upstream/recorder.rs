@@ -1,0 +1,114 @@
+//! A tape as the place where messages go.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::feed::label::{Labels, of_form};
+use crate::feed::upstream::{Sink, now_ns};
+use crate::market::civil::Date;
+use crate::tape::rotation::{Limits, Rotation};
+use crate::tape::{Cut, Direction, Form, Message, Settings, TapeError, Writer};
+
+/// Where it is written.
+#[allow(clippy::large_enum_variant, reason = "made once")]
+pub enum Series {
+    /// One file.
+    One(PathBuf, Writer),
+    /// Files that follow one another.
+    Rotated(Rotation),
+}
+
+/// Writes messages down under the labels they are counted by.
+pub struct Recorder {
+    series: Series,
+    labels: Labels,
+}
+
+impl Recorder {
+    /// Goes on with a tape, or begins it. Where there was one, a note says that nobody recorded meanwhile; the second
+    /// value says what was cut of its end.
+    ///
+    /// # Errors
+    /// [`TapeError`].
+    pub fn open(path: &Path, limits: Option<Limits>, settings: Settings) -> Result<(Recorder, Option<Cut>), TapeError> {
+        let (series, cut, is_old) = match limits {
+            Some(limits) => {
+                let (rotation, cut) = Rotation::open(path, limits, settings, day_name)?;
+                let is_old = rotation.path().is_some();
+                (Series::Rotated(rotation), cut, is_old)
+            }
+            None => {
+                let (writer, cut) = Writer::open(path, settings)?;
+                let is_old = writer.next_sequence() > 1;
+                (Series::One(path.to_owned(), writer), cut, is_old)
+            }
+        };
+        let mut recorder = Recorder { series, labels: Labels::default() };
+        if is_old {
+            let text = match &cut {
+                Some(cut) => format!("the recorder was not running; {cut}"),
+                None => "the recorder was not running".to_owned(),
+            };
+            let bytes = text.as_bytes();
+            let (direction, form) = (Direction::Note, Form::Gap);
+            recorder.take(&Message { ts_recv: now_ns(), connection: 0, direction, form, label: "", bytes })?;
+        }
+        Ok((recorder, cut))
+    }
+
+    /// The file that is written; `None` before the first record of a new series.
+    pub fn path(&self) -> Option<PathBuf> {
+        match &self.series {
+            Series::One(path, _) => Some(path.clone()),
+            Series::Rotated(rotation) => rotation.path(),
+        }
+    }
+}
+
+impl Sink for Recorder {
+    fn take(&mut self, message: &Message<'_>) -> Result<(), TapeError> {
+        let label = match message.is_data() {
+            true => self.labels.of(message.bytes, message.ts_recv),
+            false => of_form(message.direction, message.form),
+        };
+        let message = Message { label, ..*message };
+        match &mut self.series {
+            Series::One(_, writer) => writer.append(&message),
+            Series::Rotated(rotation) => rotation.append(&message),
+        }
+        .map(drop)
+    }
+
+    fn idle(&mut self) -> Result<(), TapeError> {
+        match &mut self.series {
+            Series::One(_, writer) => writer.flush_due(),
+            Series::Rotated(rotation) => rotation.flush_due(),
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), TapeError> {
+        match &mut self.series {
+            Series::One(_, writer) => writer.finish(),
+            Series::Rotated(rotation) => rotation.finish(),
+        }
+    }
+}
+
+impl Sink for Arc<Mutex<Recorder>> {
+    fn take(&mut self, message: &Message<'_>) -> Result<(), TapeError> {
+        self.lock().unwrap_or_else(PoisonError::into_inner).take(message)
+    }
+
+    fn idle(&mut self) -> Result<(), TapeError> {
+        self.lock().unwrap_or_else(PoisonError::into_inner).idle()
+    }
+
+    fn finish(&mut self) -> Result<(), TapeError> {
+        self.lock().unwrap_or_else(PoisonError::into_inner).finish()
+    }
+}
+
+fn day_name(day: i64) -> String {
+    let Date { year, month, day, .. } = Date::from_days(day as i32);
+    format!("{year:04}-{month:02}-{day:02}")
+}

@@ -1,0 +1,60 @@
+//! Books as a whole, by REST: at the start, and after a gap in a book's changes.
+
+use std::rc::Rc;
+
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use crate::feed::upstream::address::Family;
+use crate::feed::upstream::backoff::Backoff;
+use crate::feed::upstream::connection::{ANSWER_MAX, Heads};
+use crate::feed::upstream::hub::Need;
+use crate::feed::upstream::line::Context;
+use crate::feed::upstream::wire::{self, Failure};
+use crate::tape::{Direction, Form};
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(rename = "lastUpdateId")]
+    last_update_id: i64,
+}
+
+/// Fetches a book until it is had; each try in vain is noted as a gap.
+pub(super) fn fetch(context: &Rc<Context>, group: usize, need: Need) {
+    let (address, levels) = (&context.addresses[group], context.plan.snapshot_levels);
+    let Some(rest) = address.rest.clone().filter(|_| address.family == Family::Binance && levels > 0) else {
+        return;
+    };
+    let context = Rc::clone(context);
+    tokio::task::spawn_local(async move {
+        let path = format!("/api/v3/depth?symbol={}&limit={levels}", need.symbol.to_uppercase());
+        let mut backoff = Backoff::new(context.plan.retry_min, context.plan.retry_max);
+        loop {
+            let number = context.hub.borrow_mut().number();
+            let heads = Heads { context: &context, number };
+            let got = timeout(ANSWER_MAX, wire::get(&rest, &path, &context.trust, &heads)).await;
+            let got = got.unwrap_or_else(|_| Err(Failure::new(format!("no answer within {ANSWER_MAX:?}"))));
+            let failure = match got {
+                Ok(body) => match serde_json::from_slice::<Answer>(&body) {
+                    Ok(Answer { last_update_id }) if last_update_id + 1 >= need.first_id => {
+                        let mut hub = context.hub.borrow_mut();
+                        hub.put(number, Direction::From, Form::Text, &body);
+                        hub.groups[group].awaited.remove(&need.stream);
+                        return;
+                    }
+                    Ok(Answer { last_update_id }) => {
+                        Failure::new(format!("it ends at {last_update_id}, before {}", need.first_id))
+                    }
+                    Err(error) => Failure::new(format!("the answer is none: {error}")),
+                },
+                Err(failure) => failure,
+            };
+            let text = format!("no snapshot of {}: {}", need.symbol, failure.reason);
+            context.hub.borrow_mut().note(number, Form::Gap, &text);
+            let wait = backoff.next().max(failure.retry_after.unwrap_or_default());
+            if context.rests(wait).await {
+                return;
+            }
+        }
+    });
+}

@@ -1,0 +1,11 @@
+//! `tapecast record` and live feeds, from outside: this server is the upstream, and stand-ins that misbehave.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod input;
+mod live;
+mod misbehaving;
+mod proxy;
+mod recorder;
+mod whole;
