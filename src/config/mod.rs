@@ -4,6 +4,7 @@
 //! immutable; the data path sees plain numbers copied out of it at the start.
 
 pub mod binance;
+pub mod live;
 pub mod plain;
 pub mod raw;
 pub mod replay;
@@ -17,6 +18,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::config::binance::BinanceConfig;
+use crate::config::live::RawLive;
 use crate::config::plain::PlainConfig;
 pub use crate::config::raw::RawConfig;
 use crate::config::replay::ControlConfig;
@@ -91,12 +93,13 @@ impl RawConfig {
     pub fn check(self) -> Result<Config, ConfigError> {
         let is_built_in = self.feed.is_empty();
         let exit_at_end = self.exit_at_end.unwrap_or(false);
-        let sources = if is_built_in { vec![builtin::DEMO] } else { sources(&self.feed)? };
+        let sources = if is_built_in { vec![builtin::DEMO] } else { sources(&self.feed, &self.live)? };
         let speed = self.speed.as_deref().unwrap_or("1x").parse().map_err(|reason| value("--speed", reason))?;
         let repeat = self.repeat.unwrap_or(is_built_in && !exit_at_end && speed != Speed::Max);
         if repeat && exit_at_end {
             return Err(value("--exit-at-end", "a tape that repeats has no end; leave out one of the two"));
         }
+        self.live.check(&sources, speed == Speed::Times(1.0) && !repeat)?;
         let writers = self.writers.unwrap_or_else(default_writers);
         within("--writers", writers, 1..=256)?;
         let backlog_bytes_max = self.backlog_bytes_max.unwrap_or(4 << 20);
@@ -156,11 +159,14 @@ impl RawConfig {
 /// backlog stays below twice this much and never meets its limit while its session makes progress.
 pub const HIGH_WATER_BYTES: usize = 256 << 10;
 
-/// Names that begin with `bench:` are made, all others are files.
-fn sources(feeds: &[PathBuf]) -> Result<Vec<Source>, ConfigError> {
-    let source = |feed: &PathBuf| match feed.to_str().filter(|name| name.starts_with(metronome::PREFIX)) {
-        Some(name) => name.parse().map(Source::Beat).map_err(|reason: String| value("--feed", reason)),
-        None => Ok(Source::file(feed)),
+/// Names that begin with `bench:` are made, those that begin as addresses do are live, all others are files.
+fn sources(feeds: &[PathBuf], live: &RawLive) -> Result<Vec<Source>, ConfigError> {
+    let source = |feed: &PathBuf| match feed.to_str() {
+        Some(name) if name.starts_with(metronome::PREFIX) => {
+            name.parse().map(Source::Beat).map_err(|reason: String| value("--feed", reason))
+        }
+        Some(name) if RawLive::is_live(name) => live.source(name),
+        _ => Ok(Source::file(feed)),
     };
     feeds.iter().map(source).collect()
 }

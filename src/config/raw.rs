@@ -7,6 +7,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::config::binance::RawBinance;
+use crate::config::live::RawLive;
 use crate::config::plain::RawPlain;
 use crate::config::replay::RawReplay;
 use crate::config::rooms::RawRooms;
@@ -23,7 +24,8 @@ pub struct RawConfig {
     /// merge tapes by receive time. Without it the built-in tape plays in a loop, with its times moved to now. Or no tape:
     /// `bench:symbols=100,rate=100` makes tickers of S000USDT, S001USDT and so on at that rate, stamped when they are
     /// made, to measure with; all at once with `burst=true`, what is due within a millisecond at once with `grain=1ms`,
-    /// and so many and no more with `messages=`.
+    /// and so many and no more with `messages=`. Or a live feed: `binance:btcusdt@trade,btcusdt@depth@100ms`,
+    /// `upbit:KRW-BTC`, or a ws:// or wss:// URL that speaks like one of them without being asked.
     #[arg(long, value_name = "PATH")]
     #[serde(default)]
     pub feed: Vec<PathBuf>,
@@ -122,6 +124,10 @@ pub struct RawConfig {
     #[command(flatten)]
     #[serde(default)]
     pub rooms: RawRooms,
+    /// For live feeds; a table of its own in the file.
+    #[command(flatten)]
+    #[serde(default)]
+    pub live: RawLive,
 }
 
 impl RawConfig {
@@ -160,6 +166,7 @@ impl RawConfig {
                 plain: self.plain.or(other.plain),
                 replay: self.replay.or(other.replay),
                 rooms: self.rooms.or(other.rooms),
+                live: self.live.or(other.live),
                 $($field: self.$field.or(other.$field),)*
             } };
         }

@@ -61,6 +61,11 @@ impl Merge {
         Some((ts_recv, venue_of(message)))
     }
 
+    /// Whether its messages come when they come: then [`Merge::next`] may have none yet, and what there is, is due.
+    pub fn is_live(&self) -> bool {
+        self.lanes.iter().any(|lane| matches!(lane, Lane::Live(_)))
+    }
+
     /// Where the message handed out last stands.
     pub fn place(&self) -> Place {
         let lane = &self.lanes[self.current];
