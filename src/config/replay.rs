@@ -116,6 +116,14 @@ impl RawReplay {
         if is_paused && control.is_none() {
             return Err(value("--paused", "nobody could let it play: give --control as well"));
         }
+        if sources.iter().any(|source| matches!(source, Source::Live(_))) {
+            if control.is_some() {
+                return Err(value("--control", "what is live can be neither held nor moved; record it, and play the tape"));
+            }
+            if shift_to_now {
+                return Err(value("--clock", "what is live is of now"));
+            }
+        }
         Ok(Replaying { from, to, shift_to_now, is_paused, control })
     }
 }
