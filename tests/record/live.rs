@@ -80,20 +80,24 @@ fn upbit_is_asked_as_upbit_is() {
     let Some(folder) = recordings() else { return };
     let feed = folder.join("upbit-20210405-10mkt.jsonl.zst");
     let told = lines(&feed);
-    let is_trade =
-        |text: &str| text.contains("\"trade\"") && text.contains("\"KRW-STX\"") && !text.contains("SNAPSHOT");
-    let count = told.iter().filter(|(_, text)| is_trade(text)).count();
+    // Recorded in the format SIMPLE, and asked for in the other.
+    let id_of = |text: &str| -> Option<i64> {
+        let trade: serde_json::Value = serde_json::from_str(text).ok()?;
+        let is_asked = [&trade["cd"], &trade["code"]].iter().any(|code| *code == "KRW-STX");
+        trade["sid"].as_i64().or(trade["sequential_id"].as_i64()).filter(|_| is_asked)
+    };
+    let ids: Vec<i64> = told.iter().filter_map(|(_, text)| id_of(text)).collect();
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("upbit.tape");
     let server = Server::start(&["--feed", feed.to_str().unwrap(), "--speed", "max", "--wait-for-clients", "1"]);
     let host = server.address.to_string();
     let recorder = Recorder::start(&out, &["--from", "upbit:trade,orderbook:KRW-STX", "--host", &host]);
-    let trades = |entries: &[crate::recorder::Entry]| {
+    let recorded = |entries: &[crate::recorder::Entry]| -> Vec<i64> {
         let data = entries.iter().filter(|entry| matches!(entry.form, Form::Text | Form::Binary));
-        data.filter(|entry| entry.direction == Direction::From && is_trade(&entry.text)).count()
+        data.filter(|entry| entry.direction == Direction::From).filter_map(|entry| id_of(&entry.text)).collect()
     };
-    wait_for(&out, "all trades", |entries| trades(entries) >= count);
+    wait_for(&out, "all trades", |entries| recorded(entries).len() >= ids.len());
     recorder.end();
-    assert!(count > 10);
-    assert_eq!(trades(&entries(&out)), count);
+    assert!(ids.len() > 100);
+    assert_eq!(recorded(&entries(&out)), ids);
 }

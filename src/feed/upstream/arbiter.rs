@@ -11,7 +11,7 @@ use std::hash::BuildHasher;
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::market::channel::Stream;
-use crate::market::symbol::Symbols;
+use crate::market::symbol::{Symbols, Venue};
 use crate::market::tick::{Kind, Tick};
 use crate::venue::{Decoder, Message, venue_of};
 
@@ -23,7 +23,7 @@ const WINDOW_MAX: usize = 1_024;
 pub(super) enum Verdict {
     /// It was not there before; of a change of a book, the stream and its ids.
     New(Option<(Stream, i64, i64)>),
-    /// It was there already. True if that concerns the connection asked for with [`Arbiter::watch`].
+    /// It was there already.
     Duplicate,
 }
 
@@ -53,11 +53,14 @@ impl Arbiter {
     pub(super) fn judge(&mut self, connection: u32, bytes: &[u8], ts_recv: i64) -> Verdict {
         self.scratch.clear();
         self.scratch.extend_from_slice(bytes);
-        let decoded = self.decoder.decode(venue_of(bytes), &mut self.scratch, ts_recv, &mut self.symbols);
+        let venue = venue_of(bytes);
+        let decoded = self.decoder.decode(venue, &mut self.scratch, ts_recv, &mut self.symbols);
         let (stream, id, depth) = match decoded {
             Ok(Message::Tick) => {
                 let stream = self.decoder.tick.stream();
-                (Some(stream), id_of(&self.decoder.tick), depth_of(&self.decoder.tick))
+                // Those of other venues name trades, and do not count them.
+                let id = id_of(&self.decoder.tick).filter(|_| venue == Venue::Binance);
+                (Some(stream), id, depth_of(&self.decoder.tick))
             }
             _ => (None, None, None),
         };

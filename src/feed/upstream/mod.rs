@@ -15,8 +15,8 @@
 //! A connection that is about to become too old is renewed by a second one beside it: it connects, subscribes, and when
 //! a message has been seen on both, the old one is closed and read to its end. With more than one connection to an
 //! address ([`Plan::connections`]) the same goes on all the time. Which of the messages are the same is told by the
-//! rising id of trades, aggregate trades and changes of books, and else by being equal byte for byte, in order, within
-//! its stream. What could be missing is always a note: [`Form::Gap`](crate::tape::Form::Gap).
+//! rising id of Binance's trades, aggregate trades and changes of books, and else by being equal byte for byte, in order,
+//! within its stream. What could be missing is always a note: [`Form::Gap`](crate::tape::Form::Gap).
 //!
 //! # Known limitation
 //!
