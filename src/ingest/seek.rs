@@ -92,6 +92,10 @@ impl Ingest {
             self.player.tie(self.player.placed);
             match command.step {
                 Some(steps) => {
+                    // Whoever waits for other steps is told how far they got.
+                    if let Some(earlier) = self.stepping.take() {
+                        earlier(self.place());
+                    }
                     (self.player.is_paused, self.player.steps) = (true, steps);
                     self.stepping = Some(reply);
                 }

@@ -141,7 +141,7 @@ fn admit(config: &ControlConfig, headers: &HeaderMap, peer: IpAddr) -> Result<()
     let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let host = header(HOST).unwrap_or("");
     let is_foreign = headers.contains_key(ORIGIN)
-        && !header(ORIGIN).is_some_and(|origin| origin.split_once("://").is_some_and(|(_, rest)| rest == host));
+        && header(ORIGIN).and_then(|origin| origin.split_once("://")).is_none_or(|(_, rest)| rest != host);
     let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
     if is_foreign || site.is_some_and(|site| site != b"same-origin" && site != b"none") {
         return Err((StatusCode::FORBIDDEN, "pages of other origins may not control the tape".into()));
