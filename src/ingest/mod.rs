@@ -176,11 +176,12 @@ impl Ingest {
     pub fn run(mut self) -> Result<(), FeedError> {
         self.control.set_thread(thread::current());
         let played = self.play();
+        // Before anybody can know that it is over.
+        self.note_counts();
         let end = Tick { sequence: self.sequence, kind: Kind::End, ..Tick::default() };
         if self.publish(&end, &[]).is_ok() {
             self.publisher.wake();
         }
-        self.note_counts();
         while !self.control.is_stopped() && self.publisher.readers() > 0 {
             self.answer();
             if self.restate().is_err() {
