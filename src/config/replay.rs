@@ -118,7 +118,10 @@ impl RawReplay {
         }
         if sources.iter().any(|source| matches!(source, Source::Live(_))) {
             if control.is_some() {
-                return Err(value("--control", "what is live can be neither held nor moved; record it, and play the tape"));
+                return Err(value(
+                    "--control",
+                    "what is live can be neither held nor moved; record it, and play the tape",
+                ));
             }
             if shift_to_now {
                 return Err(value("--clock", "what is live is of now"));
