@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::hash::BuildHasher;
 
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use crate::market::channel::Stream;
 use crate::market::symbol::{Symbols, Venue};
@@ -34,8 +34,9 @@ pub(super) struct Arbiter {
     symbols: Symbols,
     streams: FxHashMap<Option<Stream>, Track>,
     scratch: Vec<u8>,
-    /// The connection that shall take over, and whether a message has been seen on it and on another.
-    watched: Option<(u32, bool)>,
+    /// Connections of which a message has been seen on another too, and those of which that is news.
+    joined: FxHashSet<u32>,
+    news: Vec<u32>,
 }
 
 struct Track {
@@ -68,8 +69,8 @@ impl Arbiter {
         let track = self.streams.entry(stream).or_insert_with(|| Track::led_by(connection));
         let before = track.leader;
         let is_new = track.takes(connection, id, hash);
-        if !is_new && let Some((watched, is_seen)) = &mut self.watched {
-            *is_seen |= *watched == connection || *watched == before;
+        if !is_new {
+            self.news.extend([connection, before].into_iter().filter(|side| self.joined.insert(*side)));
         }
         if is_new {
             Verdict::New(depth.map(|(first, last)| (stream.expect("of a tick"), first, last)))
@@ -83,14 +84,14 @@ impl Arbiter {
         self.symbols.get(stream.symbol).name.as_str()
     }
 
-    /// Looks for messages seen on this connection and on another.
-    pub(super) fn watch(&mut self, connection: u32) {
-        self.watched = Some((connection, false));
+    /// Connections of which, since this was asked last, a message has been seen on another too for the first time.
+    pub(super) fn news(&mut self) -> Vec<u32> {
+        std::mem::take(&mut self.news)
     }
 
-    /// Whether one has been seen.
-    pub(super) fn is_seen_on_both(&self) -> bool {
-        self.watched.is_some_and(|(_, is_seen)| is_seen)
+    /// Whether a message has been seen on this connection and on another.
+    pub(super) fn is_seen_on_both(&self, connection: u32) -> bool {
+        self.joined.contains(&connection)
     }
 
     /// No connection is left: the next one may begin wherever it likes.
@@ -100,6 +101,7 @@ impl Arbiter {
 
     /// A connection is no more.
     pub(super) fn drop_connection(&mut self, connection: u32) {
+        self.joined.remove(&connection);
         for track in self.streams.values_mut() {
             track.places.remove(&connection);
         }

@@ -9,6 +9,9 @@ use crate::feed::upstream::{Sink, Stats, now_ns};
 use crate::market::channel::Stream;
 use crate::tape::{Direction, Form, Message, TapeError};
 
+/// What is noted of a connection that brings what another brings: from here on either can be lost.
+const JOINED: &str = "it brings what another brings";
+
 /// What the connections to one address share.
 #[derive(Default)]
 pub(super) struct Group {
@@ -90,6 +93,9 @@ impl Hub {
         let depth = match place.arbiter.judge(connection, bytes, now_ns()) {
             Verdict::Duplicate => {
                 Stats::add(&self.stats.duplicates);
+                for joined in place.arbiter.news() {
+                    self.note(joined, Form::Remark, JOINED);
+                }
                 return None;
             }
             Verdict::New(depth) => depth,

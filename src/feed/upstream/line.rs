@@ -160,11 +160,10 @@ async fn renew(context: &Rc<Context>, group: usize, mut open: Open) {
                 continue;
             }
         };
-        context.hub.borrow_mut().groups[group].arbiter.watch(number);
         let next = Open::new(context, group, number, socket);
         let until = Instant::now() + OVERLAP_MAX;
         while Instant::now() < until && !open.task.is_finished() && !next.task.is_finished() {
-            if context.hub.borrow().groups[group].arbiter.is_seen_on_both() {
+            if context.hub.borrow().groups[group].arbiter.is_seen_on_both(number) {
                 break;
             }
             sleep(LOOK_EVERY).await;
