@@ -58,7 +58,7 @@ fn with_two_connections_twenty_cuts_lose_nothing_and_repeat_nothing() {
         // Both are there before one is cut.
         wait_for(&out, "two connections", |entries| {
             let (opened, lost) = (count(entries, Form::Opened), count(entries, Form::Lost));
-            let joined = entries.iter().filter(|entry| entry.text == "it brings what another brings").count();
+            let joined = entries.iter().filter(|entry| entry.text == "its messages count from here on").count();
             opened == number + 1 && lost == number - 1 && joined == number + 1
         });
         assert!(proxy.cut());

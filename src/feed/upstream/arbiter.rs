@@ -67,10 +67,14 @@ impl Arbiter {
         };
         let hash = FxBuildHasher.hash_one(bytes);
         let track = self.streams.entry(stream).or_insert_with(|| Track::led_by(connection));
-        let before = track.leader;
+        // Who has just come may be ahead of who was there, whose next messages would seem old: it waits for its turn.
+        let may_lead = self.joined.is_empty() || self.joined.contains(&connection);
+        if !may_lead && connection != track.leader && !track.knows(id, hash) {
+            return Verdict::Duplicate;
+        }
         let is_new = track.takes(connection, id, hash);
-        if !is_new {
-            self.news.extend([connection, before].into_iter().filter(|side| self.joined.insert(*side)));
+        if self.joined.insert(connection) {
+            self.news.push(connection);
         }
         if is_new {
             Verdict::New(depth.map(|(first, last)| (stream.expect("of a tick"), first, last)))
@@ -111,6 +115,10 @@ impl Arbiter {
 impl Track {
     fn led_by(leader: u32) -> Track {
         Track { leader, last_id: i64::MIN, window: VecDeque::new(), first: 0, places: FxHashMap::default() }
+    }
+
+    fn knows(&self, id: Option<i64>, hash: u64) -> bool {
+        id.map_or_else(|| self.window.contains(&hash), |id| id <= self.last_id)
     }
 
     fn takes(&mut self, connection: u32, id: Option<i64>, hash: u64) -> bool {

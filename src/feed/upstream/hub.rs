@@ -9,8 +9,8 @@ use crate::feed::upstream::{Sink, Stats, now_ns};
 use crate::market::channel::Stream;
 use crate::tape::{Direction, Form, Message, TapeError};
 
-/// What is noted of a connection that brings what another brings: from here on either can be lost.
-const JOINED: &str = "it brings what another brings";
+/// What is noted of a connection that is the first, or has brought what another brought: until then it is not heard.
+const JOINED: &str = "its messages count from here on";
 
 /// What the connections to one address share.
 #[derive(Default)]
@@ -90,12 +90,14 @@ impl Hub {
             return None;
         }
         let place = &mut self.groups[group];
-        let depth = match place.arbiter.judge(connection, bytes, now_ns()) {
+        let verdict = place.arbiter.judge(connection, bytes, now_ns());
+        for joined in self.groups[group].arbiter.news() {
+            self.note(joined, Form::Remark, JOINED);
+        }
+        let place = &mut self.groups[group];
+        let depth = match verdict {
             Verdict::Duplicate => {
                 Stats::add(&self.stats.duplicates);
-                for joined in place.arbiter.news() {
-                    self.note(joined, Form::Remark, JOINED);
-                }
                 return None;
             }
             Verdict::New(depth) => depth,
