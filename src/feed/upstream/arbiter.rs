@@ -98,6 +98,11 @@ impl Arbiter {
         self.joined.contains(&connection)
     }
 
+    /// Whether any connection's messages count.
+    pub(super) fn is_anybody_heard(&self) -> bool {
+        !self.joined.is_empty()
+    }
+
     /// No connection is left: the next one may begin wherever it likes.
     pub(super) fn forget(&mut self) {
         self.streams.clear();

@@ -134,9 +134,14 @@ impl Hub {
         let place = &mut self.groups[group];
         place.open -= 1;
         place.arbiter.drop_connection(connection);
+        // Those that are left were not heard yet, and what they brought meanwhile was not taken.
+        let is_gap = is_lost && place.open > 0 && !place.arbiter.is_anybody_heard();
         if place.open == 0 {
             place.arbiter.forget();
             place.dark_since = Some(last_ns).filter(|_| is_lost);
+        }
+        if is_gap {
+            self.note(connection, Form::Gap, "it was lost before another connection brought what it brought");
         }
     }
 
