@@ -1,6 +1,6 @@
 //! tapecast: a market-data push server.
 //!
-//! One recorded feed goes in; any number of clients take it out, each in the language of the exchange it was written
+//! One feed goes in, recorded or live; any number of clients take it out, each in the language of the exchange it was written
 //! for. The modules, in the order of the data's way:
 //!
 //! ```text
@@ -13,7 +13,7 @@
 //! - [`protocol`]: framing as bytes in and bytes out. Imports nothing of ours.
 //! - [`tape`]: recordings in blocks, on disk. Imports nothing of ours.
 //! - [`venue`]: what an exchange's servers send and what its clients may ask.
-//! - [`feed`]: where raw messages come from: tapes of lines or blocks, merged and played at a pace.
+//! - [`feed`]: where raw messages come from: tapes of lines or blocks, played at a pace, or an exchange, now.
 //! - [`metrics`]: counters, one sentence each, and how they are told.
 //! - [`ingest`]: the loop feed → venue → market → ring.
 //! - [`fanout`]: one tick to many sessions: routes, cohorts, frames, backlogs.
@@ -39,7 +39,7 @@
 //!
 //! 8. Derived streams run on the feed's clock, which passes by messages only, so a tape gives the same at every speed.
 //!
-//! Deliberately absent: user accounts, orders, persistence.
+//! Deliberately absent: user accounts, orders. What stays on disk is tapes.
 
 pub mod ring;
 
