@@ -19,7 +19,7 @@ const BACKLOG_BYTES_MAX: u64 = 1 << 20;
 
 /// What the server may need beside backlogs: a ring that was not touched before (15 MiB), what sockets are read into,
 /// and batches that are cut to size while another grows.
-const MARGIN_BYTES: u64 = 48 << 20;
+const MARGIN_BYTES: u64 = 40 << 20;
 
 /// These clients answer no pings, and take nothing for as long as the machine needs to play the feed.
 fn start(flags: &[&str]) -> Server {
