@@ -33,7 +33,7 @@ mod writer;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -130,6 +130,8 @@ pub(crate) struct Shared {
     pub(crate) allowances: Allowances,
     pub(crate) listing: Listing,
     pub(crate) tls: Option<Arc<Tls>>,
+    /// Cores that still have sessions or ticks to read.
+    pub(crate) cores_busy: AtomicUsize,
 }
 
 /// A server that runs.
@@ -225,6 +227,7 @@ impl Server {
             }),
             upbit: UpbitGate::new(config.upbit.handshakes, config.upbit.origin_interval),
             tls,
+            cores_busy: AtomicUsize::new(config.writers),
             // Runs that begin at different milliseconds within seven weeks differ.
             epoch: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u32),
             config,

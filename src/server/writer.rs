@@ -32,6 +32,9 @@ const TURN_TICKS: usize = 1_024;
 /// How often sessions are told the time.
 const LOOK_AFTER_EVERY: Duration = Duration::from_millis(250);
 
+/// How often a core that ends looks whether it may.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(5);
+
 /// What a turn of the writer's loop came to.
 enum Turn {
     /// Nothing was read, for some session must be waited for.
@@ -79,7 +82,7 @@ pub(crate) fn run(
         write(&core, &bell).await;
         // A reader that reads no more must not hold back those of other cores.
         core.reader.take();
-        finish(&core).await;
+        finish(&core, &bell).await;
     });
 }
 
@@ -161,12 +164,17 @@ async fn after_the_end(core: &Rc<Core>, bell: &Bell) {
 }
 
 /// Tells whoever is still there that it is over, and waits until they have gone, for as long as a close may take.
-async fn finish(core: &Rc<Core>) {
+async fn finish(core: &Rc<Core>, bell: &Bell) {
     let unix_ns = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos() as i64);
     core.end_all(|client, effects| client.session.borrow_mut().on_shutdown(unix_ns, effects));
     let deadline = core.now_ms() + CLOSE_GRACE_MS + 500;
     while core.fanout.borrow().sessions() > 0 && core.now_ms() < deadline {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+    }
+    // Requests come to any core: as long as one has something to do, all of them answer, unless the server is to stop.
+    core.shared.cores_busy.fetch_sub(1, Ordering::AcqRel);
+    while core.shared.cores_busy.load(Ordering::Acquire) > 0 && !bell.stops.load(Ordering::Acquire) {
+        tokio::time::sleep(LOOK_AGAIN_AFTER).await;
     }
 }
 
