@@ -10,9 +10,12 @@ use serde_json::{Value, json};
 /// Flags of `ctl`.
 #[derive(Args, Debug)]
 pub struct Ctl {
-    /// Where the server is. It must have been started with --control.
+    /// Where the server is. For its own tape it must have been started with --control.
     #[arg(default_value = "http://127.0.0.1:9400")]
     url: String,
+    /// The key of a replay that clients have begun, `/replay/<tape>;key=<key>/…`, to control that one.
+    #[arg(long, global = true)]
+    key: Option<String>,
     /// What the server was given as --control-token; else the environment's TAPECAST_CONTROL_TOKEN.
     #[arg(long, global = true)]
     token: Option<String>,
@@ -77,7 +80,14 @@ impl Ctl {
             Some(Action::Loop { switch }) => Some(json!({"loop": switch == Switch::On})),
         };
         let token = self.token.or_else(|| std::env::var("TAPECAST_CONTROL_TOKEN").ok());
-        let text = ask(&self.url, body.as_ref(), token.as_deref())?;
+        let path = match &self.key {
+            Some(key) => format!("/control/replay/{key}"),
+            None => "/control/replay".to_owned(),
+        };
+        if !path.bytes().all(|byte| byte.is_ascii_graphic()) {
+            bail!("--key: a key has letters, digits, `-`, `_` and `.` only");
+        }
+        let text = ask(&self.url, &path, body.as_ref(), token.as_deref())?;
         let answer: Value = serde_json::from_str(&text)
             .map_err(|_| anyhow!("{} does not answer as tapecast does: {}", self.url, text.trim()))?;
         if let Some(reason) = answer["error"].as_str() {
@@ -91,7 +101,7 @@ impl Ctl {
 }
 
 /// Asks the server, and returns what it says.
-fn ask(url: &str, body: Option<&Value>, token: Option<&str>) -> anyhow::Result<String> {
+fn ask(url: &str, path: &str, body: Option<&Value>, token: Option<&str>) -> anyhow::Result<String> {
     if url.starts_with("https://") || url.starts_with("wss://") {
         bail!("{url}: the tape is controlled over plain HTTP only; give http://host:port");
     }
@@ -110,7 +120,7 @@ fn ask(url: &str, body: Option<&Value>, token: Option<&str>) -> anyhow::Result<S
         None => String::new(),
     };
     let request = format!(
-        "{method} /control/replay HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\n\
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Type: application/json\r\n\
          Content-Length: {length}\r\n{token}\r\n{body}"
     );
     stream.write_all(request.as_bytes()).and_then(|()| stream.flush()).context("the request cannot be sent")?;

@@ -8,6 +8,7 @@ pub mod live;
 pub mod plain;
 pub mod raw;
 pub mod replay;
+pub mod replays;
 pub mod rooms;
 pub mod socketio;
 pub mod tls;
@@ -22,6 +23,7 @@ use crate::config::live::RawLive;
 use crate::config::plain::PlainConfig;
 pub use crate::config::raw::RawConfig;
 use crate::config::replay::ControlConfig;
+use crate::config::replays::ReplaysConfig;
 use crate::config::socketio::SocketIoConfig;
 pub use crate::config::tls::{IdentitySource, TlsConfig};
 use crate::config::upbit::UpbitConfig;
@@ -83,6 +85,8 @@ pub struct Config {
     pub plain: PlainConfig,
     /// For people who talk; `None` where they do not.
     pub rooms: Option<RoomLimits>,
+    /// For replays that clients ask for.
+    pub replays: ReplaysConfig,
 }
 
 impl RawConfig {
@@ -148,6 +152,7 @@ impl RawConfig {
             is_conformance,
             socketio,
             rooms,
+            replays: self.replays.check()?,
             plain: self.plain.check(listen, &binance, upbit.limits.edition)?,
             binance,
             upbit,

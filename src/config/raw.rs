@@ -10,6 +10,7 @@ use crate::config::binance::RawBinance;
 use crate::config::live::RawLive;
 use crate::config::plain::RawPlain;
 use crate::config::replay::RawReplay;
+use crate::config::replays::RawReplays;
 use crate::config::rooms::RawRooms;
 use crate::config::socketio::RawSocketIo;
 use crate::config::tls::RawTls;
@@ -120,6 +121,10 @@ pub struct RawConfig {
     #[command(flatten)]
     #[serde(default)]
     pub replay: RawReplay,
+    /// For replays that clients ask for; a table of its own in the file.
+    #[command(flatten)]
+    #[serde(default)]
+    pub replays: RawReplays,
     /// For people who talk; a table of its own in the file.
     #[command(flatten)]
     #[serde(default)]
@@ -165,6 +170,7 @@ impl RawConfig {
                 socketio: self.socketio.or(other.socketio),
                 plain: self.plain.or(other.plain),
                 replay: self.replay.or(other.replay),
+                replays: self.replays.or(other.replays),
                 rooms: self.rooms.or(other.rooms),
                 live: self.live.or(other.live),
                 $($field: self.$field.or(other.$field),)*

@@ -22,7 +22,7 @@ pub fn parse(text: &str, span: (i64, i64)) -> anyhow::Result<i64> {
         let hint = if text.get(10..11).is_some_and(|t| t == "T" || t == " ") && time_of_day(&text[11..]).is_some() {
             format!("`{text}` has no zone: did you mean `{text}Z`?")
         } else {
-            format!("`{text}` is no time")
+            format!("`{text}` is no time.")
         };
         let day = Date::from_days(first_day as i32);
         let (year, month, day) = (day.year, day.month, day.day);

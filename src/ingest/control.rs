@@ -43,6 +43,7 @@ pub struct Control {
     stop: AtomicBool,
     subscribed: AtomicUsize,
     has_caught_up: AtomicBool,
+    waits_for_readers: AtomicBool,
     thread: OnceLock<Thread>,
     questions: SyncSender<Question>,
     commands: SyncSender<(Command, Reply)>,
@@ -70,6 +71,7 @@ impl Control {
             stop: AtomicBool::new(false),
             subscribed: AtomicUsize::new(0),
             has_caught_up: AtomicBool::new(false),
+            waits_for_readers: AtomicBool::new(false),
             thread: OnceLock::new(),
             questions: sender,
             commands: send_command,
@@ -119,6 +121,17 @@ impl Control {
     /// It has.
     pub(super) fn set_caught_up(&self) {
         self.has_caught_up.store(true, Ordering::Release);
+    }
+
+    /// Whether the tape plays as fast as it is taken, so that whoever reads it must not read on while a client is behind.
+    #[inline]
+    pub fn waits_for_readers(&self) -> bool {
+        self.waits_for_readers.load(Ordering::Relaxed)
+    }
+
+    /// Whether it does.
+    pub(super) fn set_waits_for_readers(&self, waits: bool) {
+        self.waits_for_readers.store(waits, Ordering::Relaxed);
     }
 
     /// One more session has subscribed to something for the first time.

@@ -7,6 +7,7 @@
 use std::sync::mpsc::Receiver;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::feed::replay::Speed;
 use crate::ingest::player::{Command, State, Where};
 use crate::ingest::unheard::{Unheard, Way, way_of};
 use crate::ingest::{Ended, Halt, Ingest};
@@ -28,6 +29,7 @@ impl Ingest {
     pub(super) fn start(&mut self) -> Result<(), Halt> {
         let first = self.feed.peek().unwrap_or(0);
         self.player.state = State::Playing;
+        self.note_pace();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_nanos() as i64);
         if self.plan.shift_to_now {
             let minute = 60 * NS_PER_SECOND;
@@ -40,6 +42,11 @@ impl Ingest {
         let next = self.feed.peek().unwrap_or(first) + self.seam.shift_ns();
         self.player.tie(if self.plan.shift_to_now { now } else { next });
         Ok(())
+    }
+
+    /// Tells the cores whether messages come faster than clients may take them.
+    fn note_pace(&self) {
+        self.control.set_waits_for_readers(self.player.speed == Speed::Max || self.player.steps > 0);
     }
 
     /// Where the tape is.
@@ -101,6 +108,7 @@ impl Ingest {
                 }
                 None => reply(self.place()),
             }
+            self.note_pace();
             if has_moved {
                 return Ok(true);
             }
@@ -113,6 +121,7 @@ impl Ingest {
             && let Some(reply) = self.stepping.take()
         {
             self.player.steps = 0;
+            self.note_pace();
             reply(self.place());
         }
     }

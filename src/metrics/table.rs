@@ -222,6 +222,10 @@ counts! {
         connections_refused: Count = COUNTER,
         /// Requests that came by HTTP, those for an upgrade included.
         http_requests: Count = COUNTER,
+        /// Replays begun for clients of this core.
+        replays_begun: Count = COUNTER,
+        /// Requests for a replay that were refused because so many play already.
+        replays_refused: Count = COUNTER,
         /// Messages said in rooms.
         room_messages: Count = COUNTER,
         /// Events in rooms refused, by a limit or because something was wrong with them.

@@ -11,20 +11,21 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 
+use crate::server::answer::{self, Reply, Taken};
 use crate::server::core::Core;
+use crate::server::http::text;
 use crate::server::read::{Connection, begin_session};
 use crate::server::socket::Socket;
 use crate::server::tls::{Tls, handshake};
-use crate::server::{events, http, socketio};
 use crate::session::Session;
 use crate::session::lines::LineSession;
 
@@ -94,34 +95,29 @@ async fn serve_tls(core: Rc<Core>, tls: Arc<Tls>, stream: TcpStream, peer: IpAdd
     }
 }
 
-/// The answer to a request, in time.
-type Answered = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>>>>;
-
 /// Speaks HTTP on a new connection; an upgrade takes it out of HTTP's hands, and so does a request whose answer a session
 /// writes itself.
 async fn serve<S>(core: Rc<Core>, stream: S, peer: IpAddr)
 where
     S: AsyncRead + AsyncWrite + TryInto<Socket> + Send + Unpin + 'static,
 {
-    let taken_over: Rc<RefCell<Option<Session>>> = Rc::default();
+    let taken_over: Rc<RefCell<Option<oneshot::Sender<Taken>>>> = Rc::default();
     let (for_service, to_session) = (Rc::clone(&core), Rc::clone(&taken_over));
-    let service = service_fn(move |request: Request<Incoming>| -> Answered {
-        let (core, taken_over) = (Rc::clone(&for_service), Rc::clone(&taken_over));
-        if let Some(service) = socketio::service_at(&core, request.uri().path()) {
-            let answer = socketio::begin(&core, service, request, peer);
-            return Box::pin(async { Ok(answer.await) });
-        }
-        Box::pin(async move {
-            match events::open(&core, &request, peer) {
-                None => Ok(http::respond(&core, request, peer).await),
-                Some(Err(refusal)) => Ok(refusal),
-                Some(Ok(session)) => {
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (reply, answer) = oneshot::channel();
+        answer::begin(&for_service, request, peer, reply);
+        let taken_over = Rc::clone(&taken_over);
+        async move {
+            match answer.await {
+                Ok(Reply::Answer(response)) => Ok::<_, Infallible>(response),
+                Ok(Reply::Takeover(session)) => {
                     *taken_over.borrow_mut() = Some(session);
                     // Nothing is to be written by anybody else.
                     pending().await
                 }
+                Err(_) => Ok(text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "the server ends\n")),
             }
-        })
+        }
     });
     let mut connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -138,11 +134,10 @@ where
         Some(Ok(())) => {}
         Some(Err(error)) => tracing::debug!("connection ended: {error}"),
         None => {
-            let session = to_session.take();
-            if let (Some(session), Some(parts)) = (session, connection.into_parts()) {
-                let (Ok(socket), leftover) = (parts.io.into_inner().try_into(), parts.read_buf) else { return };
-                events::catch_up(&core, &session).await;
-                begin_session(&core, Connection { socket, leftover, session, peer, deflates: false });
+            if let (Some(session), Some(parts)) = (to_session.take(), connection.into_parts()) {
+                let (stream, leftover) = (parts.io.into_inner(), parts.read_buf);
+                // The session may have ended with its core.
+                let _ = session.send(Taken { socket: Box::new(move || stream.try_into().ok()), leftover });
             }
         }
     }

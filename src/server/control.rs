@@ -1,4 +1,5 @@
-//! The tape under control: `/control/replay`, where it says what it does and is told what to do.
+//! A tape under control: `/control/replay`, where it says what it does and is told what to do. `/control/replay/<key>` is
+//! the same for the replay that clients have begun with that key.
 //!
 //! `GET` answers where the tape is. `POST` and `PUT` take an object all of whose members may be absent: `seek` (a time),
 //! `speed` (a factor, `"10x"` or `"max"`), `loop`, `pause`, `step` (a number of messages); they are carried out in this
@@ -12,6 +13,7 @@
 
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -28,9 +30,13 @@ use crate::feed::time;
 use crate::ingest::{Command, Where};
 use crate::server::core::Core;
 use crate::server::http::text;
+use crate::server::shared::Shared;
 
-/// Where the tape is controlled.
+/// Where the server's own tape is controlled.
 pub(crate) const PATH: &str = "/control/replay";
+
+/// Where replays with a key are.
+pub(crate) const PREFIX: &str = "/control/replay/";
 
 /// Longest request.
 const BODY_BYTES_MAX: usize = 4_096;
@@ -74,11 +80,20 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
 }
 
 async fn answer(core: &Core, request: Request<Incoming>, peer: IpAddr) -> Result<Where, Refusal> {
-    let Some(config) = &core.shared.config.control else {
-        let reason = "the tape is not under control here: start tapecast with --control";
-        return Err((StatusCode::NOT_FOUND, reason.into()));
+    let config = core.shared.config.control.as_ref();
+    let shared = match request.uri().path().strip_prefix(PREFIX) {
+        None => {
+            let reason = "the tape is not under control here: start tapecast with --control";
+            admit(config.ok_or((StatusCode::NOT_FOUND, reason.into()))?, request.headers(), peer)?;
+            Arc::clone(&core.shared)
+        }
+        // Whoever began a replay, began it to be its master.
+        Some(key) => {
+            admit(config.unwrap_or(&ControlConfig { token: None }), request.headers(), peer)?;
+            let reason = || format!("no replay has the key `{key}`: a client begins one on /replay/<tape>;key={key}/…");
+            core.shared.replays.find(key).ok_or_else(|| (StatusCode::NOT_FOUND, reason()))?
+        }
     };
-    admit(config, request.headers(), peer)?;
     let command = match *request.method() {
         Method::GET => Command::default(),
         Method::POST | Method::PUT => {
@@ -86,27 +101,27 @@ async fn answer(core: &Core, request: Request<Incoming>, peer: IpAddr) -> Result
             let body = body.map_err(|_| bad(format!("a request has at most {BODY_BYTES_MAX} bytes")))?.to_bytes();
             let wanted: Wanted = serde_json::from_slice(&body).map_err(|error| bad(error.to_string()))?;
             let first = match wanted.seek {
-                Some(_) => tell(core, Command::default()).await?.first,
+                Some(_) => tell(&shared, Command::default()).await?.first,
                 None => 0,
             };
             wanted.read(first).map_err(bad)?
         }
         _ => return Err((StatusCode::METHOD_NOT_ALLOWED, "only GET, POST and PUT are answered here".into())),
     };
-    if command.seek.is_some() && !core.shared.is_recorded {
+    if command.seek.is_some() && !shared.is_recorded {
         return Err(bad("what is made as it plays has no other place to go to".into()));
     }
-    tell(core, command).await
+    tell(&shared, command).await
 }
 
-async fn tell(core: &Core, command: Command) -> Result<Where, Refusal> {
+async fn tell(shared: &Shared, command: Command) -> Result<Where, Refusal> {
     let unavailable = |reason: &str| (StatusCode::SERVICE_UNAVAILABLE, reason.to_owned());
     let (send, receive) = oneshot::channel();
     let reply = move |place| {
         // Whoever asked may have gone.
         let _ = send.send(place);
     };
-    core.shared.control.command(command, reply).map_err(|_| unavailable("too many commands wait already"))?;
+    shared.control.command(command, reply).map_err(|_| unavailable("too many commands wait already"))?;
     receive.await.map_err(|_| unavailable("the tape has ended for good"))
 }
 

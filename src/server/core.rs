@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -19,10 +20,11 @@ use crate::protocol::engineio::id::Sid;
 use crate::ring::Reader;
 use crate::server::client::Client;
 use crate::server::poller::{Owner, Poller};
+use crate::server::shared::Shared;
 use crate::server::socket::Socket;
 use crate::server::socketio::session::EngineSession;
 use crate::server::writer::read_up_to;
-use crate::server::{Shared, events, rooms};
+use crate::server::{events, rooms};
 use crate::session::rooms::Members;
 use crate::session::{Effects, End, Resume};
 
@@ -174,7 +176,9 @@ impl Core {
 
     /// Ends every session in the way given; nobody new is let in from here on.
     pub(crate) fn end_all(self: &Rc<Self>, end: impl Fn(&Client, &mut Effects)) {
-        self.is_stopping.set(true);
+        if !self.is_stopping.replace(true) {
+            self.shared.cores_closing.fetch_add(1, Ordering::AcqRel);
+        }
         let clients: Vec<Rc<Client>> = self.clients.borrow().iter().map(|(_, client)| Rc::clone(client)).collect();
         for client in clients {
             let mut effects = Effects::default();

@@ -91,7 +91,7 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
     if path.starts_with(PREFIX) {
         return rooms::respond(core, request, peer);
     }
-    if path == control::PATH {
+    if path == control::PATH || path.starts_with(control::PREFIX) {
         return control::respond(core, request, peer).await;
     }
     if path == echo::PATH && core.shared.config.is_conformance {
@@ -155,7 +155,7 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
             StatusCode::NOT_FOUND,
             "text/plain; charset=utf-8",
             format!(
-                "nothing is served at {path}\n\nWebSocket: /ws/<streams>  /stream?streams=<a>/<b>  /websocket/v1\nHTTP:      /  /status  /metrics  /sse?streams=<a>/<b>  /ndjson?streams=<a>/<b>\n"
+                "nothing is served at {path}\n\nWebSocket: /ws/<streams>  /stream?streams=<a>/<b>  /websocket/v1\nHTTP:      /  /status  /metrics  /sse?streams=<a>/<b>  /ndjson?streams=<a>/<b>\nreplay:    /replay/<tape>/<any of these>  /replay\n"
             ),
         ),
     }
@@ -255,6 +255,7 @@ fn status(core: &Rc<Core>) -> serde_json::Value {
         "symbols": Venue::ALL.into_iter().map(|venue| (venue.grammar().name, names(venue))).collect::<HashMap<_, _>>(),
         // How many there are; null where nobody talks.
         "rooms": core.shared.rooms.as_ref().map(|rooms| rooms.len()),
+        "replays": core.shared.replays.count(),
         "metrics": core.shared.metrics.to_json(),
     })
 }

@@ -122,7 +122,7 @@ async fn ask(core: &Core, query: Query, options: Options) -> Result<Vec<u8>, Res
             symbols: market.symbols,
             engine: market.engine,
             recent: market.recent,
-            catalog: shared.catalog.as_ref(),
+            catalog: shared.catalog.as_deref(),
             weight_max: shared.config.binance.weight_max,
             now: market.now,
         };

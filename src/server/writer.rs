@@ -7,23 +7,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local, yield_now};
 
 use crate::config::HIGH_WATER_BYTES;
 use crate::fanout::Position;
 use crate::fanout::delivery::CLOSE_GRACE_MS;
-use crate::feed::replay::Speed;
 use crate::market::interest::Interest;
 use crate::market::tick::{Level, Tick};
 use crate::protocol::websocket::Close;
 use crate::ring::{Reader, Wait};
 use crate::server::accept::{Door, Listeners, accept};
 use crate::server::core::Core;
+use crate::server::desk::attend;
+use crate::server::pipeline::{Bell, Inlets};
 use crate::server::read::attend_sockets;
-use crate::server::rooms::{self, Heard};
-use crate::server::socketio::desk::{Handover, attend};
-use crate::server::{Bell, Shared};
+use crate::server::rooms;
+use crate::server::shared::Shared;
 use crate::session::Effects;
 
 /// Most ticks read before the sessions are flushed and sockets are read.
@@ -50,7 +49,7 @@ pub(crate) fn run(
     index: usize,
     shared: Arc<Shared>,
     interest: Arc<Interest>,
-    (listeners, attended, heard): (Listeners, mpsc::Receiver<Handover>, Option<Heard>),
+    inlets: Inlets,
     reader: Reader<Tick, Level>,
     bell: Arc<Bell>,
 ) {
@@ -67,16 +66,15 @@ pub(crate) fn run(
     tasks.block_on(&runtime, async {
         let core = Rc::new(Core::new(index, shared, interest, reader));
         spawn_local(attend_sockets(Rc::clone(&core)));
-        spawn_local(accept(Rc::clone(&core), listeners.http, Door::Http));
-        if let (Some(listener), Some(tls)) = (listeners.https, core.shared.tls.clone()) {
-            spawn_local(accept(Rc::clone(&core), listener, Door::Https(tls)));
+        if let Some(listeners) = inlets.listeners {
+            listen(&core, listeners);
         }
-        if let Some(listener) = listeners.lines {
-            spawn_local(accept(Rc::clone(&core), listener, Door::Lines));
-        }
-        spawn_local(attend(Rc::clone(&core), attended));
-        if let Some(heard) = heard {
+        spawn_local(attend(Rc::clone(&core), inlets.desk));
+        if let Some(heard) = inlets.heard {
             spawn_local(rooms::listen(Rc::clone(&core), heard));
+        }
+        if let Some(linger) = core.shared.linger {
+            spawn_local(expire(Rc::clone(&core), Arc::clone(&bell), linger));
         }
         spawn_local(look_after(Rc::clone(&core)));
         write(&core, &bell).await;
@@ -86,10 +84,20 @@ pub(crate) fn run(
     });
 }
 
+fn listen(core: &Rc<Core>, listeners: Listeners) {
+    spawn_local(accept(Rc::clone(core), listeners.http, Door::Http));
+    if let (Some(listener), Some(tls)) = (listeners.https, core.shared.tls.clone()) {
+        spawn_local(accept(Rc::clone(core), listener, Door::Https(tls)));
+    }
+    if let Some(listener) = listeners.lines {
+        spawn_local(accept(Rc::clone(core), listener, Door::Lines));
+    }
+}
+
 /// The writer's loop: read what the ring has, flush, let sockets be read, and again.
 async fn write(core: &Rc<Core>, bell: &Bell) {
     let counts = &core.shared.metrics.cores[core.index];
-    while !bell.stops.load(Ordering::Acquire) {
+    while !bell.stops() {
         match turn(core) {
             Turn::Held => {
                 counts.gate_holds.add(1);
@@ -141,7 +149,7 @@ fn turn(core: &Rc<Core>) -> Turn {
     let mut fanout = core.fanout.borrow_mut();
     fanout.set_now(core.now_ms());
     // Not reading on is what holds the gate: the ring fills, and the tape waits.
-    if core.shared.config.plan.speed == Speed::Max && fanout.must_hold(core.shared.config.stall_ms) {
+    if core.shared.control.waits_for_readers() && fanout.must_hold(core.shared.config.stall_ms) {
         return Turn::Held;
     }
     let ticks = reader.poll_while(TURN_TICKS, |_, tick, levels| {
@@ -156,7 +164,7 @@ fn turn(core: &Rc<Core>) -> Turn {
 
 /// The tape has ended, and the server ends with it: deliver what is still due.
 async fn after_the_end(core: &Rc<Core>, bell: &Bell) {
-    while !bell.stops.load(Ordering::Acquire) && !core.fanout.borrow_mut().is_drained(core.shared.config.stall_ms) {
+    while !bell.stops() && !core.fanout.borrow_mut().is_drained(core.shared.config.stall_ms) {
         let _ = tokio::time::timeout(LOOK_AFTER_EVERY, core.drained.notified()).await;
         core.fanout.borrow_mut().set_now(core.now_ms());
     }
@@ -173,8 +181,22 @@ async fn finish(core: &Rc<Core>, bell: &Bell) {
     }
     // Requests come to any core: as long as one has something to do, all of them answer, unless the server is to stop.
     core.shared.cores_busy.fetch_sub(1, Ordering::AcqRel);
-    while core.shared.cores_busy.load(Ordering::Acquire) > 0 && !bell.stops.load(Ordering::Acquire) {
+    while core.shared.cores_busy.load(Ordering::Acquire) > 0 && !bell.stops() {
         tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+    }
+}
+
+/// Ends a core, and the feed with it, that has had no client for so long.
+async fn expire(core: Rc<Core>, bell: Arc<Bell>, linger: Duration) {
+    let mut alone_since_ms = core.now_ms();
+    while !bell.stops() {
+        if core.fanout.borrow().sessions() > 0 {
+            alone_since_ms = core.now_ms();
+        } else if Duration::from_millis(core.now_ms() - alone_since_ms) >= linger {
+            core.shared.control.stop();
+            bell.stop();
+        }
+        tokio::time::sleep(LOOK_AFTER_EVERY.min(linger)).await;
     }
 }
 

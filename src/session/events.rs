@@ -202,7 +202,7 @@ pub(super) fn parameter(query: Option<&str>, name: &str) -> Result<Option<String
 }
 
 /// Decodes escapes; `None` if one is malformed, or they are not UTF-8.
-pub(super) fn decode(text: &str) -> Option<String> {
+pub(crate) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {

@@ -9,7 +9,6 @@
 //! ```
 
 mod cors;
-pub(crate) mod desk;
 pub(crate) mod mailbox;
 mod poll;
 mod probe;
@@ -24,13 +23,14 @@ use hyper::body::Incoming;
 use hyper::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, ORIGIN};
 use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, Response, StatusCode};
-use tokio::sync::oneshot;
+use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
 use crate::protocol::engineio::id::Sid;
 use crate::protocol::engineio::open::{Query, Refusal, Transport};
 use crate::server::core::Core;
+use crate::server::desk::Handover;
 use crate::server::handshake;
 use crate::server::socket::Socket;
 use crate::session::socketio::Service;
@@ -50,32 +50,16 @@ pub(crate) fn service_at(core: &Core, path: &str) -> Option<Service> {
     }
 }
 
-/// Takes a request in, now, and answers it in time.
-///
-/// Whoever drops the answer drops the request, but not before it was looked at: a session ends with a request that its
-/// client does not wait for, and where the request and the end of its connection come together, the connection knows of
-/// both before it asks for an answer.
-pub(crate) fn begin(
-    core: &Rc<Core>,
-    service: Service,
-    request: Request<Incoming>,
-    peer: IpAddr,
-) -> impl Future<Output = Answer> + use<> {
-    core.shared.metrics.cores[core.index].http_requests.add(1);
-    let (mut reply, answer) = oneshot::channel();
-    let core = Rc::clone(core);
-    spawn_local(async move {
-        tokio::select! {
-            biased;
-            answer = respond(&core, service, request, peer) => drop(reply.send(answer)),
-            () = reply.closed() => {}
-        }
-    });
-    async { answer.await.unwrap_or_else(|_| empty(StatusCode::SERVICE_UNAVAILABLE)) }
+/// Where requests for the session that this one is for are left, if it lives on another core.
+pub(crate) fn lives_at<'a>(core: &'a Core, request: &Request<Incoming>) -> Option<&'a mpsc::Sender<Handover>> {
+    let sid = Query::parse(request.uri().query()).sid?;
+    let index = Sid::parse(&sid)?.core();
+    core.shared.desks.get(index).filter(|_| index != core.index)
 }
 
-/// Answers a request.
-async fn respond(core: &Rc<Core>, service: Service, request: Request<Incoming>, peer: IpAddr) -> Answer {
+/// Answers a request that is for no session of another core.
+pub(crate) async fn respond(core: &Rc<Core>, service: Service, request: Request<Incoming>, peer: IpAddr) -> Answer {
+    core.shared.metrics.cores[core.index].http_requests.add(1);
     let is_upgrade = fastwebsockets::upgrade::is_upgrade_request(&request);
     let cors = core.shared.config.socketio.cors.as_ref();
     let headers = cors.map(|_| request.headers().clone());
@@ -103,12 +87,8 @@ async fn serve(core: &Rc<Core>, service: Service, request: Request<Incoming>, pe
     {
         return Err(Refusal::BadRequest);
     }
-    if let Some(sid) = &query.sid {
-        let index = Sid::parse(sid).ok_or(Refusal::SessionUnknown)?.core();
-        if index == core.index {
-            return serve_session(core, request, peer).await;
-        }
-        return desk::hand_over(core, index, request, peer).await;
+    if query.sid.is_some() {
+        return serve_session(core, request).await;
     }
     if request.method() != Method::GET {
         return Err(Refusal::BadHandshakeMethod);
@@ -146,11 +126,7 @@ fn is_let_in(core: &Core, request: &Request<Incoming>) -> bool {
 }
 
 /// Answers a request for a session of this core.
-pub(crate) async fn serve_session(
-    core: &Rc<Core>,
-    request: Request<Incoming>,
-    _peer: IpAddr,
-) -> Result<Answer, Refusal> {
+async fn serve_session(core: &Rc<Core>, request: Request<Incoming>) -> Result<Answer, Refusal> {
     let query = Query::parse(request.uri().query());
     let transport = query.transport().ok_or(Refusal::TransportUnknown)?;
     let sid = query.sid.as_deref().and_then(Sid::parse).ok_or(Refusal::SessionUnknown)?;
