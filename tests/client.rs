@@ -5,6 +5,7 @@ mod support;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -166,8 +167,12 @@ fn a_thousand_that_are_cut_off_again_and_again_have_all_that_the_others_have() {
 
 #[test]
 fn a_server_that_is_too_far_on_makes_a_gap() {
-    let server = Server::start(&["--history-ticks", "64", "--attempts-max", "0"]);
+    let server = Server::start(&["--history-ticks", "64", "--attempts-max", "0", "--control"]);
     server.wait_for_count("ticks_read", 10);
+    // A tape that was moved is no longer what was told of it.
+    let url = format!("http://{}", server.address);
+    let moved = Command::new(env!("CARGO_BIN_EXE_tapecast")).args(["ctl", &url, "seek", "03:00:05"]).status().unwrap();
+    assert!(moved.success());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let urls = [

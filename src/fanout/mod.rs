@@ -15,6 +15,7 @@
 //!
 //! Everything here belongs to one thread. Sockets are behind [`outlet::Sink`], so the same code runs against memory.
 
+mod backfill;
 pub mod backlog;
 mod behind;
 pub mod cohort;
@@ -24,6 +25,7 @@ pub mod frame;
 pub mod framing;
 pub mod id;
 mod membership;
+mod missed;
 pub mod outlet;
 pub mod packed;
 pub mod position;
@@ -32,11 +34,13 @@ pub mod room;
 pub mod routes;
 pub mod writer;
 
+pub use backfill::Backfill;
 pub use backlog::BacklogLimits;
 pub use ending::Ending;
 pub use frame::Form;
 pub use framing::{Carrier, Dialect, Framing, Numbered};
 pub use id::OutletId;
+pub use missed::Since;
 pub use outlet::Sink;
 pub use packed::PackedRoom;
 pub use position::{EventId, Position};

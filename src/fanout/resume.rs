@@ -3,22 +3,17 @@
 //! What is sent is what the client would have been sent had it stayed: the same ticks in the same order, rendered in the
 //! same form. Streams that nobody wanted at the time were perhaps not derived; of those nothing was missed.
 
-use std::collections::BTreeMap;
-
-use rustc_hash::FxHashMap;
 use thiserror::Error;
 
-use crate::fanout::backlog::{Batch, Mark};
+use crate::fanout::backlog::Batch;
 use crate::fanout::framing::Dialect;
 use crate::fanout::id::OutletId;
+use crate::fanout::missed::{Missed, Pen, Since};
 use crate::fanout::outlet::Sink;
 use crate::fanout::position::{EventId, Position};
 use crate::fanout::routes::Want;
 use crate::fanout::writer::Fanout;
-use crate::market::channel::{Channel, Scope, Stream};
-use crate::market::symbol::{SymbolId, Venue};
-use crate::market::tick::{Kind, Level, Tick};
-use crate::venue::upbit::json::StreamType;
+use crate::market::tick::{Level, Tick};
 
 /// Why a client cannot go on where it was.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -38,6 +33,18 @@ pub enum Lost {
     /// It is that of several events, of which nobody knows how many the client has seen.
     #[error("the id is that of several events")]
     Shared,
+    /// What it says is no time.
+    #[error("that is no time: give one as 2026-11-20T09:30:00Z, 09:30:00.250 of today, or nanoseconds since the epoch")]
+    NoTime,
+    /// Nothing is kept of the feed but what the ring holds.
+    #[error("the feed is not recorded")]
+    NotRecorded,
+    /// The messages are no longer those of the tape in its order.
+    #[error("the tape has begun again, or has gone to another place")]
+    Moved,
+    /// Too many others are told the past.
+    #[error("too many clients are told the past already")]
+    Busy,
     /// What follows is more than a client may have waiting for it.
     #[error("what came after the id is too much to be sent at once")]
     TooMuch,
@@ -51,9 +58,6 @@ pub trait History {
     /// Hands out all of them, oldest first, up to the last one that was read.
     fn each(&self, f: &mut dyn FnMut(&Tick, &[Level]));
 }
-
-/// Newest ticks since the last second.
-type Collected = FxHashMap<(Venue, Channel), BTreeMap<SymbolId, Tick>>;
 
 impl<S: Sink> Fanout<S> {
     /// Which run of the server this is.
@@ -94,7 +98,8 @@ impl<S: Sink> Fanout<S> {
             return Err(Lost::Ahead);
         }
         let begin = (out.bytes.len(), out.marks.len());
-        let mut missed = Missed::new(wants, history.is_whole(), self);
+        let mut missed = Missed::new(wants, Since::Position(from), history.is_whole());
+        missed.resolve(&self.symbols);
         self.frame.id = EventId { epoch: live.epoch, sequence: 0, place: 0 };
         let mut verdict = Ok(());
         let mut is_first = true;
@@ -112,7 +117,9 @@ impl<S: Sink> Fanout<S> {
                 }
             }
             self.frame.id.advance(tick.sequence);
-            verdict = missed.on_tick(self, from, tick, levels, out);
+            let rendered = &self.metrics.cores[self.core].frames_rendered;
+            let mut pen = Pen { frame: &mut self.frame, symbols: &self.symbols, rendered };
+            verdict = missed.on_tick(&mut pen, tick, levels, out);
             if out.bytes.len() - begin.0 > self.limits.bytes_max / 2 {
                 verdict = Err(Lost::TooMuch);
             }
@@ -129,125 +136,6 @@ impl<S: Sink> Fanout<S> {
         // What has come since the last second is told at the next one, to whoever is there then.
         for (key, ticks) in missed.collected {
             self.collected.entry(key).or_default().extend(ticks);
-        }
-        Ok(())
-    }
-}
-
-/// What a client has missed, in the making.
-struct Missed<'a> {
-    by_stream: FxHashMap<Stream, Vec<&'a Want>>,
-    each: Vec<&'a Want>,
-    collected_wants: Vec<&'a Want>,
-    collected: Collected,
-    is_whole: bool,
-    /// Whether all ticks since the last second have been seen.
-    is_second_whole: bool,
-}
-
-impl<'a> Missed<'a> {
-    fn new<S: Sink>(wants: &'a [Want], is_whole: bool, fanout: &Fanout<S>) -> Missed<'a> {
-        let mut missed = Missed {
-            by_stream: FxHashMap::default(),
-            each: Vec::new(),
-            collected_wants: Vec::new(),
-            collected: Collected::default(),
-            is_whole,
-            is_second_whole: is_whole,
-        };
-        for want in wants.iter().filter(|want| !want.form.is_volatile()) {
-            let venue = want.form.venue();
-            match want.scope {
-                Scope::Symbol(name) => {
-                    if let Some(symbol) = fanout.symbols.find(venue, name.as_str()) {
-                        missed.by_stream.entry(Stream { symbol, channel: want.channel }).or_default().push(want);
-                    }
-                }
-                Scope::Each => missed.each.push(want),
-                Scope::Collected => {
-                    missed.collected.entry((venue, want.channel)).or_default();
-                    missed.collected_wants.push(want);
-                }
-            }
-        }
-        missed
-    }
-
-    /// Takes in a tick; renders it where the client has not had it. What is volatile is not told again.
-    fn on_tick<S: Sink>(
-        &mut self,
-        fanout: &mut Fanout<S>,
-        from: Position,
-        tick: &Tick,
-        levels: &[Level],
-        out: &mut Batch,
-    ) -> Result<(), Lost> {
-        let (is_missed, is_last) = (from.is_before(fanout.frame.id), from.is_at(fanout.frame.id));
-        match tick.kind {
-            Kind::Announce(_) => return Ok(()),
-            Kind::Second | Kind::End => {
-                if is_missed {
-                    self.send_collected(fanout, out)?;
-                } else if is_last && self.collected_wants.len() > 1 {
-                    let of = |want: &&&Want| &self.collected[&(want.form.venue(), want.channel)];
-                    let lists = self.collected_wants.iter().filter(|want| !of(want).is_empty()).count();
-                    if lists > 1 || !self.is_second_whole {
-                        return Err(Lost::Shared);
-                    }
-                }
-                self.collected.values_mut().for_each(BTreeMap::clear);
-                self.is_second_whole = true;
-                return Ok(());
-            }
-            _ => {}
-        }
-        if tick.restated {
-            return Ok(());
-        }
-        let symbol = fanout.symbols.get(tick.symbol);
-        if !self.collected.is_empty() {
-            for venue in Venue::ALL {
-                if let Some(ticks) = self.collected.get_mut(&(venue, tick.channel))
-                    && symbol.name_for(venue).is_some()
-                {
-                    ticks.insert(tick.symbol, *tick);
-                }
-            }
-        }
-        if !is_missed && !is_last {
-            return Ok(());
-        }
-        let mut events_at_last = 0;
-        let ones = self.by_stream.get(&tick.stream()).into_iter().flatten();
-        for want in ones.chain(self.each.iter().filter(|want| want.channel == tick.channel)) {
-            if !fanout.frame.render(&want.form, tick, levels, symbol, StreamType::Realtime) {
-                continue;
-            }
-            if is_last {
-                events_at_last += 1;
-            } else {
-                out.push(fanout.frame.bytes(), Mark::KEPT);
-                fanout.metrics.cores[fanout.core].frames_rendered.add(1);
-            }
-        }
-        if events_at_last > 1 { Err(Lost::Shared) } else { Ok(()) }
-    }
-
-    fn send_collected<S: Sink>(&mut self, fanout: &mut Fanout<S>, out: &mut Batch) -> Result<(), Lost> {
-        if self.collected_wants.is_empty() {
-            return Ok(());
-        }
-        if !self.is_second_whole {
-            return Err(Lost::Gone);
-        }
-        for want in &self.collected_wants {
-            let ticks = &self.collected[&(want.form.venue(), want.channel)];
-            let symbols = &fanout.symbols;
-            let mut named = ticks.values().map(|tick| (tick, symbols.get(tick.symbol))).peekable();
-            while fanout.frame.render_list(&want.form, &mut named) {
-                out.push(fanout.frame.bytes(), Mark::KEPT);
-                fanout.metrics.cores[fanout.core].frames_rendered.add(1);
-            }
         }
         Ok(())
     }

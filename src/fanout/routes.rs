@@ -105,6 +105,11 @@ impl Routes {
         self.collected.iter().flat_map(wants)
     }
 
+    /// Where it is written what is wanted.
+    pub fn interest(&self) -> &Interest {
+        &self.interest
+    }
+
     /// A want's form and the cohorts that hold it.
     #[inline]
     pub fn get(&self, id: WantId) -> (&Form, &[CohortId]) {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::Thread;
 
@@ -44,6 +44,10 @@ pub struct Control {
     subscribed: AtomicUsize,
     has_caught_up: AtomicBool,
     waits_for_readers: AtomicBool,
+    /// The last message of which everything has been published.
+    done: AtomicU64,
+    shift_ns: AtomicI64,
+    has_moved: AtomicBool,
     thread: OnceLock<Thread>,
     questions: SyncSender<Question>,
     commands: SyncSender<(Command, Reply)>,
@@ -72,6 +76,9 @@ impl Control {
             subscribed: AtomicUsize::new(0),
             has_caught_up: AtomicBool::new(false),
             waits_for_readers: AtomicBool::new(false),
+            done: AtomicU64::new(0),
+            shift_ns: AtomicI64::new(0),
+            has_moved: AtomicBool::new(false),
             thread: OnceLock::new(),
             questions: sender,
             commands: send_command,
@@ -132,6 +139,42 @@ impl Control {
     /// Whether it does.
     pub(super) fn set_waits_for_readers(&self, waits: bool) {
         self.waits_for_readers.store(waits, Ordering::Relaxed);
+    }
+
+    /// The number of the last message of which everything has been published: whoever reads this first and the ring
+    /// afterwards, until it is empty, has all ticks up to there.
+    #[inline]
+    pub fn done(&self) -> u64 {
+        // Acquire: pairs with the store below.
+        self.done.load(Ordering::Acquire)
+    }
+
+    /// Everything of this message has been published.
+    #[inline]
+    pub(super) fn set_done(&self, sequence: u64) {
+        // Release: pairs with the load above.
+        self.done.store(sequence, Ordering::Release);
+    }
+
+    /// What times of the tape's first pass are moved by, in nanoseconds; 0 before the tape has begun.
+    pub fn shift_ns(&self) -> i64 {
+        self.shift_ns.load(Ordering::Acquire)
+    }
+
+    /// They are moved by so much.
+    pub(super) fn set_shift_ns(&self, shift_ns: i64) {
+        self.shift_ns.store(shift_ns, Ordering::Release);
+    }
+
+    /// Whether the tape has begun again or gone to another place: then the messages are no longer those of the tape, in
+    /// its order.
+    pub fn has_moved(&self) -> bool {
+        self.has_moved.load(Ordering::Acquire)
+    }
+
+    /// It has.
+    pub(super) fn set_moved(&self) {
+        self.has_moved.store(true, Ordering::Release);
     }
 
     /// One more session has subscribed to something for the first time.

@@ -9,12 +9,14 @@
 //! are derived tell those who come their newest values.
 
 mod control;
+mod follow;
 mod player;
 mod publish;
 mod seek;
 mod unheard;
 
 pub use control::{Busy, Control, Market, Questions};
+pub use follow::Lead;
 pub use player::{Command, State, Where};
 pub use seek::Reply;
 
@@ -99,6 +101,8 @@ pub struct Ingest {
     unheard: Option<Unheard>,
     /// Who is to be told when the steps are done.
     stepping: Option<Reply>,
+    /// Whom it goes after, where these messages were published before.
+    lead: Option<Lead>,
 }
 
 /// Ticks on their way from the market to the ring.
@@ -164,7 +168,16 @@ impl Ingest {
             player: Player::new(plan.speed, plan.repeat, plan.is_paused),
             unheard: None,
             stepping: None,
+            lead: None,
         }
+    }
+
+    /// Has it go after another one that plays, or has played, the same messages: it publishes what that one did, and is
+    /// never ahead of it.
+    #[must_use]
+    pub fn following(mut self, lead: Lead) -> Ingest {
+        self.lead = Some(lead);
+        self
     }
 
     /// Plays the feed to its end, or until it is told to stop. Whatever happens, the cores are told that it is over.
@@ -309,7 +322,20 @@ impl Ingest {
     }
 
     fn on_message(&mut self, venue: Venue, message: &mut [u8], ts_recv: i64) -> Result<(), Halt> {
+        self.number()?;
+        let taken = self.take(venue, message, ts_recv);
+        self.control.set_done(self.sequence);
+        taken
+    }
+
+    /// Gives the next message its number.
+    #[inline]
+    fn number(&mut self) -> Result<(), Halt> {
         self.sequence += 1;
+        if self.lead.is_some() { self.follow() } else { Ok(()) }
+    }
+
+    fn take(&mut self, venue: Venue, message: &mut [u8], ts_recv: i64) -> Result<(), Halt> {
         self.metrics.venues[venue.index()].messages_read.add(1);
         match self.decoder.decode(venue, message, ts_recv, &mut self.symbols) {
             Ok(Message::Tick) => {
@@ -369,9 +395,10 @@ impl Ingest {
                 self.wait_until_due(clock)?;
             }
             self.clock_ns = Some(clock);
-            self.sequence += 1;
+            self.number()?;
             self.engine.on_clock(clock, self.sequence, &mut |tick, levels| self.outgoing.push(tick, levels));
             self.publish_outgoing()?;
+            self.control.set_done(self.sequence);
         }
         Ok(())
     }
@@ -379,6 +406,9 @@ impl Ingest {
     /// Behind the tape's end no clock message comes any more, and who subscribes then still gets the newest values.
     fn restate(&mut self) -> Result<(), Halt> {
         let now = self.metrics.ts_recv.load(Ordering::Relaxed);
+        if self.engine.is_asked_anew() {
+            self.sequence += 1;
+        }
         self.engine.on_clock(now, self.sequence, &mut |tick, levels| self.outgoing.push(tick, levels));
         self.publish_outgoing()?;
         self.wake();

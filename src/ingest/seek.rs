@@ -35,7 +35,10 @@ impl Ingest {
             let minute = 60 * NS_PER_SECOND;
             let ahead = now - self.plan.from.unwrap_or(first).max(first);
             self.seam.begin_at(ahead - ahead.rem_euclid(minute));
+        } else if let Some(lead) = &self.lead {
+            self.seam.begin_at(lead.shift_ns());
         }
+        self.control.set_shift_ns(self.seam.shift_ns());
         if let Some(from) = self.plan.from {
             self.play_unheard(from)?;
         }
@@ -128,6 +131,7 @@ impl Ingest {
 
     /// Goes to a time of the tape: the next message is the first one received then or later.
     fn seek(&mut self, time: i64) -> Result<(), Halt> {
+        self.control.set_moved();
         if time <= self.player.last && self.player.position > 0 {
             self.feed.rewind().map_err(Halt::Feed)?;
             self.next_pass(Some(time))
@@ -138,6 +142,7 @@ impl Ingest {
 
     /// Begins the tape again, and plays what lies before `from` unheard.
     pub(super) fn next_pass(&mut self, from: Option<i64>) -> Result<(), Halt> {
+        self.control.set_moved();
         let bridges = self.seam.next_pass(&self.engine);
         self.player.position = 0;
         self.metrics.ingest.passes.add(1);
@@ -180,10 +185,12 @@ impl Ingest {
         tick: Tick,
         tell: impl FnOnce(&mut Ingest, Tick) -> Result<(), Halt>,
     ) -> Result<(), Halt> {
-        self.sequence += 1;
+        self.number()?;
         let ts_recv = tick.ts_recv.max(self.player.placed);
         let tick = Tick { sequence: self.sequence, ts_recv, ..tick };
-        tell(self, tick)
+        tell(self, tick)?;
+        self.control.set_done(self.sequence);
+        Ok(())
     }
 
     fn play_until(&mut self, until: i64) -> Result<(), Halt> {

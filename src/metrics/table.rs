@@ -224,6 +224,8 @@ counts! {
         http_requests: Count = COUNTER,
         /// Replays begun for clients of this core.
         replays_begun: Count = COUNTER,
+        /// Clients that were told the past from a tape, what they missed or what was since a time of theirs.
+        pasts_told: Count = COUNTER,
         /// Requests for a replay that were refused because so many play already.
         replays_refused: Count = COUNTER,
         /// Messages said in rooms.

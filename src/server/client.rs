@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use crate::fanout::OutletId;
 use crate::server::inbound::Inbound;
+use crate::server::past::Behind;
 use crate::session::Session;
 
 /// A session with its place in the fan-out, where its socket is. No task is its own: what its socket has is read when
@@ -20,6 +21,8 @@ pub(crate) struct Client {
     pub(crate) session: RefCell<Session>,
     pub(crate) inbound: RefCell<Inbound>,
     pub(crate) has_subscribed: Cell<bool>,
+    /// What it is told of the past, and not live yet; in a box, as few are.
+    pub(crate) behind: RefCell<Option<Box<Behind>>>,
     /// Whether the session has ended; its number may be another's by now.
     pub(crate) is_gone: Cell<bool>,
 }

@@ -10,9 +10,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use slab::Slab;
 use tokio::sync::Notify;
 
-use crate::fanout::backlog::Mark;
+use crate::fanout::backlog::{Batch, Mark};
 use crate::fanout::outlet::OutletState;
-use crate::fanout::{Fanout, OutletId, Want};
+use crate::fanout::{Fanout, Lost, OutletId, Want};
 use crate::market::interest::Interest;
 use crate::market::tick::{Level, Tick};
 use crate::protocol::deflate::Inflater;
@@ -24,9 +24,9 @@ use crate::server::shared::Shared;
 use crate::server::socket::Socket;
 use crate::server::socketio::session::EngineSession;
 use crate::server::writer::read_up_to;
-use crate::server::{events, rooms};
+use crate::server::{events, past, rooms};
 use crate::session::rooms::Members;
-use crate::session::{Effects, End, Resume};
+use crate::session::{Effects, End, Origin, Resume};
 
 /// Bytes read from a socket at once: more than a request has, unless it names thousands of streams.
 const READ_BYTES: usize = 32 << 10;
@@ -58,13 +58,27 @@ pub(crate) struct Core {
     /// Rung when a backlog has been written down.
     pub(crate) drained: Notify,
     pub(crate) is_stopping: Cell<bool>,
+    /// What is wanted of the feed, as its ingest sees it.
+    pub(crate) interest: Arc<Interest>,
+    /// Clients that are being told the past.
+    pub(crate) ways: Cell<usize>,
     started: Instant,
+}
+
+/// What became of a client's wish to be told the past.
+enum Past {
+    /// It has been told it.
+    Told,
+    /// It is told it by and by.
+    OnItsWay,
+    /// It has been told that it cannot be.
+    Lost,
 }
 
 impl Core {
     /// A core without clients. To be called within its runtime.
     pub(crate) fn new(index: usize, shared: Arc<Shared>, interest: Arc<Interest>, reader: Reader<Tick, Level>) -> Core {
-        let mut fanout = Fanout::new(shared.config.backlog, interest, Arc::clone(&shared.metrics), index);
+        let mut fanout = Fanout::new(shared.config.backlog, Arc::clone(&interest), Arc::clone(&shared.metrics), index);
         fanout.set_deflate_level(shared.config.upbit.deflate_level);
         fanout.set_epoch(shared.epoch);
         let room = shared.config.connections_max.min(SESSIONS_RESERVED_MAX);
@@ -82,6 +96,8 @@ impl Core {
             inflater: RefCell::default(),
             drained: Notify::new(),
             is_stopping: Cell::new(false),
+            ways: Cell::new(0),
+            interest,
             started: Instant::now(),
             shared,
         }
@@ -99,7 +115,7 @@ impl Core {
             // The core that the client has left may have been further than this one.
             read_up_to(self, recover.position);
         }
-        if let Some(Resume { position: Some(position), .. }) = effects.resumes {
+        if let Some(position) = effects.resumes.as_ref().and_then(Resume::position) {
             read_up_to(self, position);
         }
         let mut fanout = self.fanout.borrow_mut();
@@ -113,15 +129,18 @@ impl Core {
             fanout.deflate(payload, &mut frames);
         }
         let mut unknown = effects.snapshots;
-        if let (Some(resume), Some(wants)) = (effects.resumes, &effects.wants)
-            && events::resume(self, &mut fanout, resume, wants, &mut frames)
-        {
-            // What it asks for once it is given in any case.
-            unknown.retain(|want| !wants.contains(want));
+        let mut told = None;
+        if let (Some(resume), Some(wants)) = (&effects.resumes, &effects.wants) {
+            let wants = effects.spliced.as_ref().unwrap_or(wants);
+            told = Some(self.tell_past(&mut fanout, client, resume, wants, &mut frames));
+            if !matches!(told, Some(Past::Lost)) {
+                // What it asks for once it is given in any case.
+                unknown.retain(|want| !wants.contains(want));
+            }
         }
         unknown.retain(|want| !fanout.snapshot(want, &mut frames));
         fanout.send_ahead(client.id, effects.ahead);
-        if let Some(teller) = effects.tells_position {
+        if let Some(teller) = effects.tells_position.filter(|_| !matches!(told, Some(Past::OnItsWay))) {
             let mut frame = Vec::new();
             teller.write_position(fanout.position(), &mut frame);
             frames.push(&frame, Mark::KEPT);
@@ -129,6 +148,10 @@ impl Core {
         fanout.send(client.id, frames);
         if let Some(wants) = effects.wants {
             let is_first = !wants.is_empty() && !client.has_subscribed.replace(true);
+            let wants = match &mut *client.behind.borrow_mut() {
+                Some(behind) => behind.take(wants),
+                None => wants,
+            };
             // Streams whose first value is to be a snapshot are joined when it comes.
             let awaited: FxHashSet<&Want> = unknown.iter().collect();
             let (later, now): (Vec<Want>, Vec<Want>) = wants.into_iter().partition(|want| awaited.contains(want));
@@ -153,6 +176,43 @@ impl Core {
             Some(End::Close(close)) => fanout.close(client.id, close),
             Some(End::Abort) => fanout.abort(client.id),
         }
+    }
+
+    /// Tells a client the past of what it wants, now where the ring still has it, and otherwise by and by.
+    fn tell_past(
+        self: &Rc<Self>,
+        fanout: &mut Fanout<Socket>,
+        client: &Client,
+        resume: &Resume,
+        wants: &[Want],
+        frames: &mut Batch,
+    ) -> Past {
+        let told = match resume.origin {
+            Origin::Position(position) => position
+                .ok_or(Lost::Malformed)
+                .and_then(|position| events::resume(self, fanout, (resume.teller, position), wants, frames)),
+            Origin::Time(_) => Err(Lost::Gone),
+        };
+        let Err(lost) = told else { return Past::Told };
+        let lost = match lost {
+            Lost::Gone | Lost::TooMuch => past::begin(self, fanout, client, resume, wants).map_err(|why| match why {
+                // That there is no tape either is nothing that whoever comes again asked about.
+                Lost::NotRecorded | Lost::Moved if resume.position().is_some() => lost,
+                why => why,
+            }),
+            lost => Err(lost),
+        };
+        let (mut frame, here) = (Vec::new(), fanout.position());
+        match (resume.origin.clone(), lost) {
+            (Origin::Position(Some(position)), Ok(())) => resume.teller.write_resumed(position, &mut frame),
+            (Origin::Position(position), Err(lost)) => resume.teller.write_lost(position, here, lost, &mut frame),
+            (Origin::Time(_), Err(lost)) => resume.teller.write_live(here, Some(lost), &mut frame),
+            (_, Ok(())) => {}
+        }
+        if !frame.is_empty() {
+            frames.push(&frame, Mark::KEPT);
+        }
+        if lost.is_ok() { Past::OnItsWay } else { Past::Lost }
     }
 
     /// The same for a client that may have gone in the meantime.

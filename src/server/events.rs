@@ -20,8 +20,9 @@ use crate::ring::Reader;
 use crate::server::core::Core;
 use crate::server::socket::Socket;
 use crate::server::writer::read_up_to;
+use crate::session::Session;
 use crate::session::events::EventSession;
-use crate::session::{Resume, Session};
+use crate::session::sequence::Teller;
 
 /// The session that a request is the beginning of, or the answer to one that cannot be; `None` for other addresses.
 pub(crate) fn open(
@@ -112,30 +113,27 @@ pub(crate) fn missed(
     fanout.resume(wants, position, &Readable(reader), frames)
 }
 
-/// The same behind the news that it goes on; where that cannot be, the client is told so, and false is returned.
+/// The same behind the news that it goes on.
+///
+/// # Errors
+/// Why that cannot be told; then nothing is appended.
 pub(crate) fn resume(
     core: &Core,
     fanout: &mut Fanout<Socket>,
-    resume: Resume,
+    (teller, position): (Teller, Position),
     wants: &[Want],
     frames: &mut Batch,
-) -> bool {
+) -> Result<(), Lost> {
     let begin = (frames.bytes.len(), frames.marks.len());
     let mut frame = Vec::new();
-    if let Some(position) = resume.position {
-        resume.teller.write_resumed(position, &mut frame);
-    }
+    teller.write_resumed(position, &mut frame);
     if !frame.is_empty() {
         frames.push(&frame, Mark::KEPT);
     }
-    let position = resume.position.ok_or(Lost::Malformed);
-    let resumed = position.and_then(|position| missed(core, fanout, position, wants, frames));
-    if let Err(lost) = resumed {
+    let resumed = missed(core, fanout, position, wants, frames);
+    if resumed.is_err() {
         frames.bytes.truncate(begin.0);
         frames.marks.truncate(begin.1);
-        frame.clear();
-        resume.teller.write_lost(resume.position, fanout.position(), lost, &mut frame);
-        frames.push(&frame, Mark::KEPT);
     }
-    resumed.is_ok()
+    resumed
 }

@@ -19,6 +19,7 @@ mod handshake;
 mod http;
 mod inbound;
 mod listener;
+mod past;
 mod pipeline;
 mod poller;
 mod react;

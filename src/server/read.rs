@@ -73,6 +73,7 @@ pub(crate) fn admit(
         session: RefCell::new(session),
         inbound: RefCell::new(inbound),
         has_subscribed: Cell::new(false),
+        behind: RefCell::default(),
         is_gone: Cell::new(false),
     });
     entry.insert(Rc::clone(&client));

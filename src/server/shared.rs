@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use crate::config::Config;
 use crate::feed::merge::Merge;
 use crate::feed::preview::Preview;
+use crate::feed::source::Source;
 use crate::ingest::Control;
 use crate::market::symbol::Venue;
 use crate::metrics::Metrics;
@@ -59,6 +60,8 @@ pub(crate) struct Shared {
     pub(crate) cores_closing: AtomicUsize,
     /// Replays that clients have asked for; none in a replay itself.
     pub(crate) replays: Replays,
+    /// The feed as it is kept, from its beginning; empty where it is not.
+    pub(crate) past: Vec<Source>,
     /// How long it lives without a client; `None` where it lives without any.
     pub(crate) linger: Option<Duration>,
 }
@@ -109,6 +112,7 @@ impl Shared {
             // Runs that begin at different milliseconds within seven weeks differ.
             epoch: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u32),
             replays: house.replays,
+            past: config.sources.iter().filter(|_| feed.is_recorded()).cloned().collect(),
             linger: None,
             config,
         }

@@ -142,6 +142,17 @@ pub(crate) fn read_up_to(core: &Rc<Core>, position: Position) -> bool {
     }
 }
 
+/// Reads on, between the turns of the loop, until the ring is empty. False if there is more to read, but not now.
+pub(crate) fn read_all(core: &Rc<Core>) -> bool {
+    loop {
+        match turn(core) {
+            Turn::Read(0) | Turn::Ended => return true,
+            Turn::Read(_) => {}
+            Turn::Held => return false,
+        }
+    }
+}
+
 /// One turn: all that the ring has, up to a batch, out to the sockets.
 fn turn(core: &Rc<Core>) -> Turn {
     let mut reader = core.reader.borrow_mut();
@@ -164,7 +175,8 @@ fn turn(core: &Rc<Core>) -> Turn {
 
 /// The tape has ended, and the server ends with it: deliver what is still due.
 async fn after_the_end(core: &Rc<Core>, bell: &Bell) {
-    while !bell.stops() && !core.fanout.borrow_mut().is_drained(core.shared.config.stall_ms) {
+    let is_due = || core.ways.get() > 0 || !core.fanout.borrow_mut().is_drained(core.shared.config.stall_ms);
+    while !bell.stops() && is_due() {
         let _ = tokio::time::timeout(LOOK_AFTER_EVERY, core.drained.notified()).await;
         core.fanout.borrow_mut().set_now(core.now_ms());
     }

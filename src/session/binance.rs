@@ -17,7 +17,7 @@ use crate::session::heartbeat::HeartbeatLimits;
 use crate::session::liveness::Liveness;
 use crate::session::rate::{Rate, RateLimits};
 use crate::session::sequence::{Asked, Teller};
-use crate::session::{Effects, Incoming, Resume};
+use crate::session::{Effects, Incoming, Origin, Resume};
 use crate::venue::binance::address::Address;
 use crate::venue::binance::request::{Id, Refusal, Request, answer};
 use crate::venue::binance::{Encoding, TimeUnit, stream};
@@ -83,7 +83,7 @@ impl BinanceSession {
 
     /// How far it had got when it was here before.
     pub fn position(&self) -> Option<Position> {
-        self.resumes.as_ref().and_then(|resume| resume.position)
+        self.resumes.as_ref().and_then(|resume| resume.position())
     }
 
     /// The streams of the address. More than a connection may have are refused as a request for them would be.
@@ -136,6 +136,17 @@ impl BinanceSession {
                 self.add(new);
                 self.want(effects);
             }
+            Request::SubscribeFrom(names, time) => {
+                let new = self.new_ones(&names);
+                if !self.has_room_for(new.len()) {
+                    return refuse(&Refusal::too_many(id.clone()), effects);
+                }
+                let known = self.names.len();
+                self.add(new);
+                self.want(effects);
+                effects.spliced = Some(self.wants_of(&self.names[known..]));
+                effects.resumes = Some(Resume { teller: TELLER, origin: Origin::Time(time.into()) });
+            }
             Request::Unsubscribe(names) => {
                 let gone: FxHashSet<&str> = names.iter().map(String::as_str).collect();
                 self.names.retain(|name| !gone.contains(&**name));
@@ -175,15 +186,13 @@ impl BinanceSession {
 
     /// All that the names lead to, from now on, or from where it was when it was here before.
     fn want(&mut self, effects: &mut Effects) {
-        effects.wants = Some(self.wants());
-        if self.is_sequenced {
-            effects.resumes = if self.names.is_empty() { None } else { self.resumes.take().map(|resume| *resume) };
-            effects.tells_position = Some(TELLER);
-        }
+        effects.wants = Some(self.wants_of(&self.names));
+        effects.resumes = if self.names.is_empty() { None } else { self.resumes.take().map(|resume| *resume) };
+        effects.tells_position = self.is_sequenced.then_some(TELLER);
     }
 
-    /// What the names lead to, in the present form.
-    fn wants(&self) -> Vec<Want> {
+    /// What names lead to, in the present form.
+    fn wants_of(&self, names: &[Rc<str>]) -> Vec<Want> {
         let want = |name: &Rc<str>| {
             if !self.limits.serves_retired_names && stream::is_retired(name) {
                 return None;
@@ -200,7 +209,7 @@ impl BinanceSession {
             };
             Some(Want { scope, channel, form })
         };
-        self.names.iter().filter_map(want).collect()
+        names.iter().filter_map(want).collect()
     }
 }
 

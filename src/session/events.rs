@@ -11,7 +11,7 @@ use crate::protocol::events::{self, Head};
 use crate::protocol::websocket::Close;
 use crate::session::selection::{Manner, Origin, Selection};
 use crate::session::sequence::{Asked, Teller};
-use crate::session::{Effects, Resume, unix_ms};
+use crate::session::{self, Effects, Resume, unix_ms};
 use crate::venue::binance::TimeUnit;
 use crate::venue::upbit::{Edition, Format};
 
@@ -91,7 +91,8 @@ impl EventSession {
         let asked = Asked::of(query)?;
         let is_sequenced = asked.is_sequenced && dialect == Dialect::Lines;
         let teller = if is_sequenced { Teller::Answer(dialect) } else { Teller::Reset(dialect) };
-        let resumes = last_event_id.map(|text| Resume { teller, position: Position::parse(&text) });
+        let known = |text: String| session::Origin::Position(Position::parse(&text));
+        let resumes = last_event_id.map(|text| Resume { teller, origin: known(text) });
         Ok(EventSession {
             dialect,
             selections,
@@ -113,7 +114,7 @@ impl EventSession {
 
     /// How far it had got when it was here before.
     pub fn position(&self) -> Option<Position> {
-        self.resumes.and_then(|resume| resume.position)
+        self.resumes.as_ref().and_then(Resume::position)
     }
 
     /// The head of the answer, what it missed or the newest values, and all that follows.
@@ -274,7 +275,7 @@ mod tests {
     fn the_header_says_more_than_the_address() {
         let position = |header, query: &str| {
             let session = EventSession::new(Dialect::Events, Some(query), header, &LIMITS, None, 0).unwrap();
-            session.resumes.map(|resume| resume.position.map(|position| position.sequence))
+            session.resumes.map(|resume| resume.position().map(|position| position.sequence))
         };
         assert_eq!(position(Some("7.0"), "streams=a@trade&lastEventId=3"), Some(Some(7)));
         assert_eq!(position(Some(""), "streams=a@trade&lastEventId=3"), Some(Some(3)));

@@ -3,6 +3,7 @@
 //! ```text
 //! SUBSCRIBE btcusdt@trade upbit:trade:KRW-BTC      {"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}
 //! UNSUBSCRIBE btcusdt@trade                        {"method":"UNSUBSCRIBE","params":["btcusdt@trade"],"id":2}
+//! SUBSCRIBE btcusdt@trade FROM 09:00:00.250        {"method":"SUBSCRIBE","params":["btcusdt@trade","FROM","09:00:00.250"],"id":7}
 //! RESUME 0a1b2c3d-17.0 btcusdt@trade               {"method":"RESUME","params":["0a1b2c3d-17.0","btcusdt@trade"],"id":5}
 //! SEQUENCE on                                      {"method":"SEQUENCE","params":["on"],"id":6}
 //! LIST                                             {"method":"LIST","id":3}
@@ -24,7 +25,7 @@ use crate::protocol::websocket::Close;
 use crate::session::rate::{Rate, RateLimits};
 use crate::session::selection::{Manner, Origin, Selection};
 use crate::session::sequence::Teller;
-use crate::session::{Effects, Incoming, Resume, unix_ms};
+use crate::session::{self, Effects, Incoming, Resume, unix_ms};
 use crate::venue::binance::request::Id;
 
 /// What holds for every connection.
@@ -43,8 +44,9 @@ pub struct LineLimits {
 }
 
 /// What may be said, for whoever asks.
-const HELP: [&str; 9] = [
+const HELP: [&str; 10] = [
     "SUBSCRIBE <stream> ... : events from now on; btcusdt@trade, or upbit:trade:KRW-BTC, or after VENUE upbit trade:KRW-BTC",
+    "SUBSCRIBE <stream> ... FROM <time> : what they have told since, a result with live, then events from now on",
     "UNSUBSCRIBE <stream> ... : no more of them",
     "LIST : the streams of this connection",
     "VENUE <venue> : whose streams the names without a venue in front are, binance at first; all for one form of all venues",
@@ -218,6 +220,10 @@ impl LineSession {
     }
 
     fn subscribe(&mut self, names: &[String], effects: &mut Effects) -> Result<Value, Refusal> {
+        let (names, time) = match names {
+            [names @ .., word, time] if word.eq_ignore_ascii_case("FROM") => (names, Some(time)),
+            names => (names, None),
+        };
         let found = self.find(names)?;
         let mut known: FxHashSet<Rc<str>> = self.selections.iter().map(|selection| selection.name.clone()).collect();
         let new: Vec<Selection> = found.into_iter().filter(|selection| known.insert(selection.name.clone())).collect();
@@ -228,6 +234,11 @@ impl LineSession {
         }
         let first = new.iter().filter(|selection| selection.begins_with_snapshot());
         effects.snapshots = first.map(|selection| self.want_of(selection)).collect();
+        if let Some(time) = time {
+            effects.spliced = Some(new.iter().map(|selection| self.want_of(selection)).collect());
+            let origin = session::Origin::Time(time.as_str().into());
+            effects.resumes = Some(Resume { teller: self.teller(), origin });
+        }
         self.selections.extend(new);
         self.want(effects);
         Ok(Value::Null)
@@ -247,7 +258,10 @@ impl LineSession {
         let was_sequenced = std::mem::replace(&mut self.is_sequenced, true);
         let result = self.subscribe(names, effects);
         match result {
-            Ok(_) => effects.resumes = Some(Resume { teller: self.teller(), position: Position::parse(position) }),
+            Ok(_) => {
+                let origin = session::Origin::Position(Position::parse(position));
+                effects.resumes = Some(Resume { teller: self.teller(), origin });
+            }
             Err(_) => self.is_sequenced = was_sequenced,
         }
         result

@@ -94,6 +94,8 @@ pub struct Effects {
     pub question: Option<ApiRequest>,
     /// How far the client had got when it was here before; what it missed is sent in place of the snapshots.
     pub resumes: Option<Resume>,
+    /// Of which of its wants that is said; `None` for all of them.
+    pub spliced: Option<Vec<Want>>,
     /// How it is told, behind the snapshots, how far it has got with them; `None` if it is not.
     pub tells_position: Option<Teller>,
     /// Seats in rooms, taken and given up.
@@ -104,13 +106,32 @@ pub struct Effects {
     pub ending: Option<Ending>,
 }
 
-/// A client that comes again.
-#[derive(Clone, Copy, Debug)]
+/// A client that is to be told the past first.
+#[derive(Clone, Debug)]
 pub struct Resume {
     /// How it is told whether it goes on.
     pub teller: Teller,
-    /// How far it had got; `None` where it said something else.
-    pub position: Option<Position>,
+    /// Where it begins.
+    pub origin: Origin,
+}
+
+/// From where on a client is told the past.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It comes again, and had got so far; `None` where it said something else.
+    Position(Option<Position>),
+    /// This time, as the client wrote it.
+    Time(Box<str>),
+}
+
+impl Resume {
+    /// How far the client had got when it was here before, if that is what it says.
+    pub fn position(&self) -> Option<Position> {
+        match self.origin {
+            Origin::Position(position) => position,
+            Origin::Time(_) => None,
+        }
+    }
 }
 
 /// How a connection ends.

@@ -17,8 +17,8 @@ use crate::fanout::position::{EventId, Position};
 use crate::fanout::{Carrier, Framing, Lost};
 use crate::protocol::events::{write_comment, write_id};
 use crate::protocol::websocket::{Opcode, write_frame};
-use crate::session::Resume;
 use crate::session::events::parameter;
+use crate::session::{Origin, Resume};
 
 /// How a client is told about positions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +36,13 @@ pub enum Teller {
 pub struct Asked {
     /// Whether events say their positions.
     pub is_sequenced: bool,
-    /// How far the client had got; `Some(None)` if what it says is no position.
-    pub resumes: Option<Option<Position>>,
+    /// From where on it is told the past.
+    pub origin: Option<Origin>,
 }
 
 impl Asked {
-    /// Reads `sequence=true` and `resume=<position>`, which implies it; `sequence=false` is as if it were not there.
+    /// Reads `sequence=true` and `resume=<position>`, which implies it; `sequence=false` is as if it were not there. And
+    /// `from=<time>`.
     ///
     /// # Errors
     /// What may be said.
@@ -51,14 +52,22 @@ impl Asked {
             Some("true") => true,
             Some(other) => return Err(format!("sequence: `{other}` is neither true nor false")),
         };
-        let resume = parameter(query, "resume")?.filter(|text| !text.is_empty());
-        let resumes = resume.map(|text| Position::parse(&text));
-        Ok(Asked { is_sequenced: is_sequenced || resumes.is_some(), resumes })
+        let given = |name| parameter(query, name).map(|text| text.filter(|text| !text.is_empty()));
+        let (resume, from) = (given("resume")?, given("from")?);
+        let origin = match (resume, from) {
+            (Some(_), Some(_)) => {
+                return Err("resume, from: where a client has been is where it goes on; leave out one".into());
+            }
+            (Some(text), None) => Some(Origin::Position(Position::parse(&text))),
+            (None, from) => from.map(|text| Origin::Time(text.into())),
+        };
+        let resumes = matches!(origin, Some(Origin::Position(_)));
+        Ok(Asked { is_sequenced: is_sequenced || resumes, origin })
     }
 
     /// The same for a session that is told in this way.
     pub fn resume(&self, teller: Teller) -> Option<Resume> {
-        self.resumes.map(|position| Resume { teller, position })
+        self.origin.clone().map(|origin| Resume { teller, origin })
     }
 }
 
@@ -100,6 +109,20 @@ impl Teller {
         self.write_answer(&format!(r#"{{"resumed":false,"from":{from},"sequence":"{to}","reason":"{lost}"}}"#), out);
     }
 
+    /// Appends that what comes now is live: the end of what was told of the past, or why nothing of it can be told.
+    pub fn write_live(self, id: EventId, lost: Option<Lost>, out: &mut Vec<u8>) {
+        let reason = lost.map_or(String::new(), |lost| format!(r#","reason":"{lost}""#));
+        let json = format!(r#"{{"live":true,"sequence":"{id}"{reason}}}"#);
+        match self {
+            Teller::Reset(Dialect::Events) => {
+                write_id(&id.to_string(), out);
+                Dialect::Events.write("live", &json, out);
+            }
+            Teller::Reset(dialect) => dialect.write("live", &json, out),
+            _ => self.write_answer(&json, out),
+        }
+    }
+
     fn write_answer(self, json: &str, out: &mut Vec<u8>) {
         match self {
             Teller::Reset(_) => {}
@@ -118,10 +141,13 @@ mod tests {
         let of = |query| Asked::of(Some(query));
         assert_eq!(Asked::of(None), Ok(Asked::default()));
         assert_eq!(of("streams=a&sequence=false"), Ok(Asked::default()));
-        assert_eq!(of("sequence=true"), Ok(Asked { is_sequenced: true, resumes: None }));
-        let position = Position::parse("000000ab-7.1");
-        assert_eq!(of("resume=000000ab-7.1"), Ok(Asked { is_sequenced: true, resumes: Some(position) }));
-        assert_eq!(of("sequence=true&resume=x"), Ok(Asked { is_sequenced: true, resumes: Some(None) }));
+        assert_eq!(of("sequence=true"), Ok(Asked { is_sequenced: true, origin: None }));
+        let position = |text| Some(Origin::Position(Position::parse(text)));
+        assert_eq!(of("resume=000000ab-7.1"), Ok(Asked { is_sequenced: true, origin: position("000000ab-7.1") }));
+        assert_eq!(of("sequence=true&resume=x"), Ok(Asked { is_sequenced: true, origin: position("x") }));
+        let time = Some(Origin::Time("09:00:00.250".into()));
+        assert_eq!(of("from=09%3A00:00.250"), Ok(Asked { is_sequenced: false, origin: time }));
+        assert!(of("from=09:00&resume=1").is_err_and(|error| error.starts_with("resume, from")));
         assert_eq!(of("sequence=1"), Err("sequence: `1` is neither true nor false".into()));
     }
 

@@ -88,7 +88,7 @@ impl UpbitSession {
 
     /// How far it had got when it was here before.
     pub fn position(&self) -> Option<Position> {
-        self.resumes.and_then(|resume| resume.position)
+        self.resumes.as_ref().and_then(Resume::position)
     }
 
     /// Nothing is sent before the first request.
@@ -151,10 +151,8 @@ impl UpbitSession {
                         effects.snapshots.extend(self.wants_of(subscription));
                     }
                 }
-                if self.is_sequenced {
-                    effects.resumes = self.resumes.take();
-                    effects.tells_position = Some(TELLER);
-                }
+                effects.resumes = self.resumes.take();
+                effects.tells_position = self.is_sequenced.then_some(TELLER);
                 self.subscriptions = subscriptions;
                 self.subscriptions.retain(|subscription| !subscription.only_snapshot);
             }

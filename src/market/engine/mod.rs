@@ -79,7 +79,7 @@ use crate::market::engine::derivation::Source;
 pub use crate::market::engine::derivation::{Derive, NATIVE_GRACE_NS};
 use crate::market::engine::instrument::{Instrument, Taken};
 use crate::market::engine::wire::{Out, Wire};
-use crate::market::interest::Interest;
+use crate::market::interest::{Change, Interest, Wants};
 use crate::market::symbol::SymbolId;
 use crate::market::tick::{Kind, Level, Tick};
 use crate::market::trading::day::{ToldClose, day_of};
@@ -117,6 +117,8 @@ pub struct EngineCounts {
 pub struct Engine {
     derive: Derive,
     interest: Arc<Interest>,
+    /// What is wanted, as of the present message.
+    wants: Wants,
     clock: MarketClock,
     books: Books,
     instruments: Vec<Instrument>,
@@ -148,9 +150,21 @@ impl Engine {
         Arc::clone(&self.interest)
     }
 
+    /// Whether the next message brings something newly wanted.
+    pub fn is_asked_anew(&self) -> bool {
+        self.wants.is_behind(&self.interest)
+    }
+
+    /// Something is wanted from here on, whoever wants it: for messages that are gone over again, as they were the first
+    /// time ([`Interest::log`]).
+    pub fn note_wanted(&mut self, change: Change) {
+        self.wants.apply(change);
+    }
+
     /// Takes in a tick with its levels; `out` gets all that is to be published, this tick included where its place is.
     pub fn on_tick(&mut self, tick: &Tick, levels: &[Level], out: &mut impl FnMut(&Tick, &[Level])) {
         let out: Out = out;
+        self.wants.look(&self.interest, tick.sequence);
         if matches!(tick.kind, Kind::Second | Kind::End) {
             return out(tick, levels);
         }
@@ -190,6 +204,7 @@ impl Engine {
 
     /// Lets the receive time pass, in silence or not: a clock message of the feed.
     pub fn on_clock(&mut self, ts_recv: i64, sequence: u64, out: &mut impl FnMut(&Tick, &[Level])) {
+        self.wants.look(&self.interest, sequence);
         if let Some(crossed) = self.clock.on_silence(ts_recv) {
             self.on_boundary(crossed, Cause { sequence, ts_recv }, out);
         }
@@ -201,7 +216,7 @@ impl Engine {
         let now = self.clock.now();
         for (index, instrument) in self.instruments.iter_mut().enumerate() {
             let symbol = SymbolId(index as u32);
-            let due = instrument.restating.due(self.interest.of(symbol));
+            let due = instrument.restating.due(self.wants.of(symbol));
             if due != 0 {
                 let derived = instrument.derivation.channels(self.derive, now);
                 let mut wire = wire(symbol, due, cause, &mut self.counts.states_restated, out);
@@ -272,7 +287,7 @@ impl Engine {
         if let Some(second) = crossed.second {
             for (index, instrument) in self.instruments.iter_mut().enumerate() {
                 let symbol = SymbolId(index as u32);
-                let wanted = instrument.derivation.channels(self.derive, now) & self.interest.of(symbol);
+                let wanted = instrument.derivation.channels(self.derive, now) & self.wants.of(symbol);
                 let mut wire = wire(symbol, wanted, cause, &mut self.counts.ticks_derived, out);
                 let book = self.books.book(symbol);
                 let late = instrument.on_second(second, book, &mut self.spare, &mut wire);
@@ -283,7 +298,7 @@ impl Engine {
         let (instruments, is_touched) = (&mut self.instruments, &mut self.is_touched);
         self.touched.retain(|&symbol| {
             let instrument = &mut instruments[symbol.index()];
-            let wanted = instrument.derivation.channels(self.derive, now) & self.interest.of(symbol);
+            let wanted = instrument.derivation.channels(self.derive, now) & self.wants.of(symbol);
             let mut wire = wire(symbol, wanted, cause, &mut self.counts.ticks_derived, out);
             let book = self.books.book(symbol);
             let is_open = instrument.on_hundred(crossed.hundred, now, book, &mut self.spare, &mut wire);
@@ -318,7 +333,7 @@ impl Engine {
         if book.is_some() {
             derivation.note_source(Source::Book, now);
         }
-        let wanted = derivation.channels(derive, now) & self.interest.of(symbol);
+        let wanted = derivation.channels(derive, now) & self.wants.of(symbol);
         let mut wire = wire(symbol, wanted, cause, &mut self.counts.ticks_derived, out);
         let mut is_touched = false;
         let taken = match (&tick.kind, tick.channel) {

@@ -25,6 +25,8 @@ pub enum Id {
 pub enum Request {
     /// Add these streams; every name is well formed.
     Subscribe(Vec<String>),
+    /// Add these streams, and tell first what they have told since a time. The exchange has no such request.
+    SubscribeFrom(Vec<String>, String),
     /// Remove these streams.
     Unsubscribe(Vec<String>),
     /// Which streams there are.
@@ -92,7 +94,7 @@ impl Request {
     }
 
     fn of(mut object: Map<String, Value>) -> Result<Request, Refusal> {
-        let params = object.remove("params");
+        let (params, from) = (object.remove("params"), object.remove("from"));
         if let Some(Value::Object(_)) = object.get("method") {
             // To serde `{"SUBSCRIBE":null}` would be a method as well.
             return Err(invalid("invalid type: map, expected a string"));
@@ -104,7 +106,12 @@ impl Request {
                 if !names.iter().all(|name| stream::is_well_formed(name)) {
                     return Err(Refusal { closes: true, ..invalid("invalid stream") });
                 }
-                Ok(Request::Subscribe(names))
+                Ok(match from {
+                    Some(Value::String(time)) => Request::SubscribeFrom(names, time),
+                    Some(Value::Number(time)) => Request::SubscribeFrom(names, time.to_string()),
+                    None | Some(Value::Null) => Request::Subscribe(names),
+                    Some(_) => return Err(invalid("from is a time")),
+                })
             }
             Method::Unsubscribe => Ok(Request::Unsubscribe(names(params)?)),
             Method::ListSubscriptions => {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::market::channel::Stream;
+use crate::market::interest::Change;
 
 fn restated(played: &Played) -> Vec<(SymbolId, Channel)> {
     played.told.iter().filter(|(tick, _)| tick.restated).map(|(tick, _)| (tick.symbol, tick.channel)).collect()
@@ -99,9 +100,10 @@ fn real_ticks_are_the_same_whether_or_not_something_was_told_again() {
             }
             if clears && n % 50 == 20 {
                 // Gone when the clock strikes and back before anything comes: only the state is told again.
-                all().into_iter().for_each(|channel| played.engine.interest().clear(Stream { symbol, channel }));
+                let change = |channel, is_wanted| Change::Stream(Stream { symbol, channel }, is_wanted);
+                all().into_iter().for_each(|channel| played.engine.note_wanted(change(channel, false)));
                 played.engine.restate(Cause { sequence: 0, ts_recv: 0 }, &mut |_, _| {});
-                all().into_iter().for_each(|channel| played.engine.interest().set(Stream { symbol, channel }));
+                all().into_iter().for_each(|channel| played.engine.note_wanted(change(channel, true)));
             }
             played.clock(now + 30 * MS);
         }
