@@ -18,13 +18,34 @@ pub struct Backfill {
     symbols: Symbols,
     id: EventId,
     is_at_end: bool,
+    /// Whether all symbols had their names before.
+    knows_symbols: bool,
 }
 
 impl Backfill {
     /// From the first tick of a run of the feed on.
     pub fn new(wants: &[Want], since: Since, epoch: u32) -> Backfill {
         let id = EventId { epoch, ..EventId::default() };
-        Backfill { missed: Missed::new(wants, since, true), symbols: Symbols::default(), id, is_at_end: false }
+        Backfill {
+            missed: Missed::new(wants, since, true),
+            symbols: Symbols::default(),
+            id,
+            is_at_end: false,
+            knows_symbols: false,
+        }
+    }
+
+    /// Within another run of the feed, whose symbols these are; from the beginning of a message on.
+    ///
+    /// # Errors
+    /// [`Lost::OtherEpoch`] for arrays of all symbols, which do not end with a run.
+    pub fn among(symbols: Symbols, wants: &[Want], since: Since, id: EventId) -> Result<Backfill, Lost> {
+        if wants.iter().any(|want| want.scope == Scope::Collected) {
+            return Err(Lost::OtherEpoch);
+        }
+        let mut missed = Missed::new(wants, since, false);
+        missed.resolve(&symbols);
+        Ok(Backfill { missed, symbols, id, is_at_end: false, knows_symbols: true })
     }
 
     /// Whether the ticks have ended.
@@ -47,6 +68,7 @@ impl<S: Sink> Fanout<S> {
     ) -> Result<(), Lost> {
         backfill.id.advance(tick.sequence);
         match &tick.kind {
+            Kind::Announce(_) if backfill.knows_symbols => return Ok(()),
             Kind::Announce(symbol) => {
                 backfill.symbols.push(*symbol);
                 backfill.missed.resolve(&backfill.symbols);

@@ -64,6 +64,14 @@ impl Batch {
         self.marks.push(mark);
     }
 
+    /// Appends all frames of another batch.
+    pub fn append(&mut self, other: Batch) {
+        let begin = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(&other.bytes);
+        self.marks.extend(other.marks.into_iter().map(|mark| Mark { end: begin + mark.end, ..mark }));
+        self.has_volatile |= other.has_volatile;
+    }
+
     /// How many frames end in the first `offset` bytes.
     pub fn frames_before(&self, offset: u32) -> usize {
         self.marks.partition_point(|mark| mark.end <= offset)

@@ -13,6 +13,8 @@ use crate::tape::{Form, Reader, What};
 /// Reads a tape in blocks. Memory: one block.
 pub(super) struct Blocks {
     path: PathBuf,
+    /// The first that is read, and the first that is not any more.
+    records: (u64, u64),
     reader: Reader,
     tables: Tables,
     sequence: u64,
@@ -21,15 +23,15 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    pub(super) fn open(path: &Path) -> Result<Blocks, FeedError> {
+    pub(super) fn open(path: &Path, records: (u64, u64)) -> Result<Blocks, FeedError> {
         let path = path.to_owned();
-        let reader = open(&path)?;
+        let reader = open(&path, records)?;
         let (tables, damaged) = (Tables::default(), [0; Damage::COUNT]);
-        Ok(Blocks { path, reader, tables, sequence: 0, last_recv: i64::MIN, damaged })
+        Ok(Blocks { path, records, reader, tables, sequence: 0, last_recv: i64::MIN, damaged })
     }
 
     pub(super) fn rewind(&mut self) -> Result<(), FeedError> {
-        self.reader = open(&self.path)?;
+        self.reader = open(&self.path, self.records)?;
         self.tables = Tables::default();
         (self.sequence, self.last_recv) = (0, i64::MIN);
         Ok(())
@@ -49,6 +51,9 @@ impl Blocks {
                     continue;
                 }
             };
+            if record.sequence >= self.records.1 {
+                return None;
+            }
             self.sequence = record.sequence;
             let ts_recv = record.message.ts_recv;
             let is_data = if record.message.is_data() {
@@ -98,6 +103,10 @@ impl Blocks {
     }
 }
 
-fn open(path: &Path) -> Result<Reader, FeedError> {
-    Reader::open(path).map_err(|source| FeedError::Blocks { path: path.to_owned(), source })
+fn open(path: &Path, records: (u64, u64)) -> Result<Reader, FeedError> {
+    let mut reader = Reader::open(path).map_err(|source| FeedError::Blocks { path: path.to_owned(), source })?;
+    if records.0 > 0 {
+        reader.seek_sequence(records.0);
+    }
+    Ok(reader)
 }

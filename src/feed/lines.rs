@@ -31,6 +31,8 @@ pub enum Bytes {
     },
     /// A file, `.tape`, `.jsonl` or `.jsonl.zst`.
     File(PathBuf),
+    /// Some of the records of a `.tape`: from the first number on, up to and without the second.
+    Part(PathBuf, (u64, u64)),
 }
 
 impl Bytes {
@@ -38,16 +40,20 @@ impl Bytes {
     pub fn name(&self) -> String {
         match self {
             Bytes::BuiltIn { name, .. } => (*name).to_owned(),
-            Bytes::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            Bytes::File(path) | Bytes::Part(path, _) => {
+                path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+            }
         }
     }
 
-    /// The file, where it is a tape in blocks.
-    pub(super) fn blocks(&self) -> Option<&Path> {
+    /// The file and which of its records, where it is a tape in blocks.
+    pub(super) fn blocks(&self) -> Option<(&Path, (u64, u64))> {
         match self {
             Bytes::File(path) => {
-                Some(path.as_path()).filter(|path| path.extension().is_some_and(|end| end == EXTENSION))
+                let is_blocks = path.extension().is_some_and(|end| end == EXTENSION);
+                is_blocks.then_some((path.as_path(), (0, u64::MAX)))
             }
+            Bytes::Part(path, records) => Some((path, *records)),
             Bytes::BuiltIn { .. } => None,
         }
     }
@@ -55,7 +61,7 @@ impl Bytes {
     fn open(&self) -> Result<Box<dyn BufRead + Send>, FeedError> {
         match self {
             Bytes::BuiltIn { bytes, .. } => Ok(decompress(*bytes).expect("zstd's own buffers can be had")),
-            Bytes::File(path) => {
+            Bytes::File(path) | Bytes::Part(path, _) => {
                 let failed = |source| FeedError::Open { path: path.clone(), source };
                 let compressed = is_compressed(path)?;
                 let file = File::open(path).map_err(failed)?;

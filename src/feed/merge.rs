@@ -4,7 +4,9 @@ use std::fmt;
 
 use crate::feed::FeedError;
 use crate::feed::damage::Damage;
+use crate::feed::run::Note;
 use crate::feed::source::{Lane, Source};
+use crate::feed::upstream::LiveRun;
 use crate::market::symbol::Venue;
 use crate::venue::venue_of;
 
@@ -64,6 +66,21 @@ impl Merge {
     /// Whether its messages come when they come: then [`Merge::next`] may have none yet, and what there is, is due.
     pub fn is_live(&self) -> bool {
         self.lanes.iter().any(|lane| matches!(lane, Lane::Live(_)))
+    }
+
+    /// Where what is live is recorded; `None` where nothing is.
+    pub fn recording(&self) -> Option<&LiveRun> {
+        self.lanes.iter().find_map(|lane| lane.live()?.recording())
+    }
+
+    /// Has something noted on the tape of what is live.
+    pub fn note(&self, note: &Note) {
+        self.lanes.iter().filter_map(Lane::live).for_each(|live| live.note(note.clone()));
+    }
+
+    /// Has it noted there how far the feed is, by and by: the number of the last message, and the clock.
+    pub fn note_done(&self, sequence: u64, clock_ns: i64) {
+        self.lanes.iter().filter_map(Lane::live).for_each(|live| live.note_done(sequence, clock_ns));
     }
 
     /// Where the message handed out last stands.

@@ -20,6 +20,7 @@ pub mod preview;
 mod recording;
 pub mod replay;
 pub mod rows;
+pub mod run;
 pub mod source;
 pub mod synthetic;
 pub mod time;

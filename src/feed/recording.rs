@@ -15,7 +15,7 @@ impl Recording {
     /// Opens a tape at its beginning.
     pub(super) fn open(bytes: Bytes) -> Result<Recording, FeedError> {
         match bytes.blocks() {
-            Some(path) => Blocks::open(path).map(Box::new).map(Recording::Blocks),
+            Some((path, records)) => Blocks::open(path, records).map(Box::new).map(Recording::Blocks),
             None => Lines::open(bytes).map(Recording::Lines),
         }
     }

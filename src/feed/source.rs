@@ -120,6 +120,14 @@ impl Lane {
         Ok(())
     }
 
+    /// What is live.
+    pub(super) fn live(&self) -> Option<&Live> {
+        match self {
+            Lane::Live(live) => Some(live),
+            Lane::Tape(_) | Lane::Beat(_) => None,
+        }
+    }
+
     /// Lines and blocks skipped, by [`Damage`].
     pub(super) fn damaged(&self) -> [u64; Damage::COUNT] {
         match self {

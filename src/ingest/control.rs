@@ -47,6 +47,7 @@ pub struct Control {
     /// The last message of which everything has been published.
     done: AtomicU64,
     shift_ns: AtomicI64,
+    begun_ns: AtomicI64,
     has_moved: AtomicBool,
     thread: OnceLock<Thread>,
     questions: SyncSender<Question>,
@@ -78,6 +79,7 @@ impl Control {
             waits_for_readers: AtomicBool::new(false),
             done: AtomicU64::new(0),
             shift_ns: AtomicI64::new(0),
+            begun_ns: AtomicI64::new(0),
             has_moved: AtomicBool::new(false),
             thread: OnceLock::new(),
             questions: sender,
@@ -164,6 +166,16 @@ impl Control {
     /// They are moved by so much.
     pub(super) fn set_shift_ns(&self, shift_ns: i64) {
         self.shift_ns.store(shift_ns, Ordering::Release);
+    }
+
+    /// What the feed's clock showed first; 0 before that.
+    pub(super) fn begun_ns(&self) -> i64 {
+        self.begun_ns.load(Ordering::Acquire)
+    }
+
+    /// It shows this, as the first time.
+    pub(super) fn set_begun_ns(&self, clock_ns: i64) {
+        self.begun_ns.store(clock_ns, Ordering::Release);
     }
 
     /// Whether the tape has begun again or gone to another place: then the messages are no longer those of the tape, in

@@ -29,6 +29,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::feed::FeedError;
 use crate::feed::merge::Merge;
 use crate::feed::replay::Speed;
+use crate::feed::run::Note;
 use crate::ingest::player::Player;
 use crate::ingest::unheard::Unheard;
 use crate::market::civil::NS_PER_MS;
@@ -72,6 +73,9 @@ pub const NAP_MAX: Duration = Duration::from_millis(20);
 /// than a sleeper oversleeps.
 const SPIN_FOR: Duration = Duration::from_millis(1);
 
+/// Messages of a live feed without a pause, after which it is noted how far it is.
+const NOTE_EVERY: u64 = 256;
+
 /// Time between two clock messages of a feed.
 const CLOCK_EVERY_NS: i64 = 100 * NS_PER_MS;
 
@@ -103,6 +107,10 @@ pub struct Ingest {
     stepping: Option<Reply>,
     /// Whom it goes after, where these messages were published before.
     lead: Option<Lead>,
+    /// Whether what is published can be told from the tape of a live feed.
+    is_noted: bool,
+    /// Changes of what is wanted that have been noted there.
+    noted: usize,
 }
 
 /// Ticks on their way from the market to the ring.
@@ -147,6 +155,8 @@ impl Ingest {
         metrics: Arc<Metrics>,
     ) -> Ingest {
         Ingest {
+            is_noted: feed.recording().is_some(),
+            noted: 0,
             feed,
             plan,
             publisher,
@@ -189,6 +199,9 @@ impl Ingest {
         let played = self.play();
         // Before anybody can know that it is over.
         self.note_counts();
+        if self.is_noted {
+            self.note_run();
+        }
         let end = Tick { sequence: self.sequence, kind: Kind::End, ..Tick::default() };
         if self.publish(&end, &[]).is_ok() {
             self.publisher.wake();
@@ -225,6 +238,9 @@ impl Ingest {
                     Err(halt) => return Err(halt.into()),
                 }
             }
+            if let Some(clock_ns) = self.lead.as_ref().map(Lead::clock_ns) {
+                self.pass_time(clock_ns)?;
+            }
             if !self.player.repeat {
                 if self.wait_at_end()? {
                     continue;
@@ -245,6 +261,9 @@ impl Ingest {
         if let Some((ts_recv, venue)) = self.feed.next(message) {
             self.player.note_message(ts_recv, true);
             self.on_message(venue, message, ts_recv)?;
+            if self.is_noted && self.sequence.is_multiple_of(NOTE_EVERY) {
+                self.note_run();
+            }
         } else {
             // A live feed has nothing yet, and wakes this thread when it has.
             self.nap(NAP_MAX)?;
@@ -300,6 +319,9 @@ impl Ingest {
     fn nap(&mut self, time: Duration) -> Result<(), Halt> {
         self.wake();
         self.note_counts();
+        if self.is_noted {
+            self.note_run();
+        }
         self.answer();
         let time = if self.plan.wait == Wait::Spin { time.saturating_sub(SPIN_FOR) } else { time };
         if time.is_zero() {
@@ -386,7 +408,10 @@ impl Ingest {
     /// at fixed times is the same at every speed.
     fn pass_time(&mut self, until_ns: i64) -> Result<(), Halt> {
         let Some(mut clock) = self.clock_ns else {
-            self.clock_ns = Some(until_ns - until_ns.rem_euclid(CLOCK_EVERY_NS));
+            let begun_ns = until_ns - until_ns.rem_euclid(CLOCK_EVERY_NS);
+            self.clock_ns = Some(begun_ns);
+            self.control.set_begun_ns(begun_ns);
+            self.feed.note(&Note::Begun(begun_ns));
             return Ok(());
         };
         while clock + CLOCK_EVERY_NS <= until_ns {

@@ -37,6 +37,7 @@ impl Ingest {
             self.seam.begin_at(ahead - ahead.rem_euclid(minute));
         } else if let Some(lead) = &self.lead {
             self.seam.begin_at(lead.shift_ns());
+            self.begin_behind()?;
         }
         self.control.set_shift_ns(self.seam.shift_ns());
         if let Some(from) = self.plan.from {

@@ -195,6 +195,38 @@ impl Channel {
         }
     }
 
+    /// All of them.
+    pub fn all() -> Vec<Channel> {
+        let mut all = vec![
+            Channel::Trade,
+            Channel::AggTrade,
+            Channel::BookTicker,
+            Channel::Depth(Pace::Ms100),
+            Channel::Depth(Pace::Ms1000),
+            Channel::Ticker,
+            Channel::MiniTicker,
+            Channel::DayTicker,
+            Channel::Orderbook,
+            Channel::AvgPrice,
+            Channel::BlockTrade,
+            Channel::ReferencePrice,
+        ];
+        all.extend(Window::ALL.map(Channel::WindowTicker));
+        all.extend(Unit::ALL.map(Channel::Candle));
+        for pace in [Pace::Ms100, Pace::Ms1000] {
+            all.extend(Levels::ALL.map(|levels| Channel::PartialDepth(levels, pace)));
+        }
+        for zone in Zone::ALL {
+            all.extend(Interval::ALL.map(|interval| Channel::Kline(interval, zone)));
+        }
+        all
+    }
+
+    /// The one with this number; `None` where there is none. Cost: a look through all of them.
+    pub fn at(index: usize) -> Option<Channel> {
+        Channel::all().into_iter().find(|channel| channel.index() == index)
+    }
+
     /// Its bit in a word that holds one for each channel.
     #[inline]
     pub const fn bit(self) -> u64 {
@@ -330,28 +362,7 @@ mod tests {
 
     #[test]
     fn channels_have_numbers_of_their_own_below_the_count() {
-        let mut all = vec![
-            Channel::Trade,
-            Channel::AggTrade,
-            Channel::BookTicker,
-            Channel::Depth(Pace::Ms100),
-            Channel::Depth(Pace::Ms1000),
-            Channel::Ticker,
-            Channel::MiniTicker,
-            Channel::DayTicker,
-            Channel::Orderbook,
-            Channel::AvgPrice,
-            Channel::BlockTrade,
-            Channel::ReferencePrice,
-        ];
-        all.extend(Window::ALL.map(Channel::WindowTicker));
-        all.extend(Unit::ALL.map(Channel::Candle));
-        for pace in [Pace::Ms100, Pace::Ms1000] {
-            all.extend(Levels::ALL.map(|levels| Channel::PartialDepth(levels, pace)));
-        }
-        for zone in Zone::ALL {
-            all.extend(Interval::ALL.map(|interval| Channel::Kline(interval, zone)));
-        }
+        let all = Channel::all();
         let mut numbers: Vec<usize> = all.iter().map(|channel| channel.index()).collect();
         numbers.sort_unstable();
         numbers.dedup();

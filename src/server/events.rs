@@ -81,13 +81,17 @@ impl History for Readable<'_> {
 }
 
 /// The longest that a client waits for its core to get as far as the one it was on.
-const CATCH_UP_MAX: Duration = Duration::from_secs(5);
+const CATCH_UP_MAX: Duration = Duration::from_secs(10);
 
 /// Waits until this core has read as far as the client has got: it may come from a core that was ahead by a few ticks, and
 /// those must not come twice.
 pub(crate) async fn catch_up(core: &Rc<Core>, session: &Session) {
     let Some(position) = session.position() else { return };
     let caught_up = async {
+        // What the run before this one told is being looked for.
+        while core.shared.former.get().is_none() && position.epoch.is_some_and(|epoch| epoch != core.shared.epoch) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         // A core whose clients are waited for goes on when they have taken what they are due.
         while !read_up_to(core, position) {
             tokio::time::sleep(Duration::from_millis(1)).await;

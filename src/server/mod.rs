@@ -15,6 +15,7 @@ mod control;
 mod core;
 mod desk;
 mod events;
+mod former;
 mod handshake;
 mod http;
 mod inbound;
@@ -44,6 +45,7 @@ use crate::config::Config;
 use crate::feed::FeedError;
 use crate::feed::merge::Merge;
 use crate::feed::preview::Preview;
+use crate::feed::run::Note;
 use crate::ingest::Control;
 use crate::metrics::Metrics;
 use crate::server::accept::Listeners;
@@ -124,6 +126,13 @@ impl Server {
         let house =
             House { rooms: rooms.map(Arc::new), tls: tls.clone(), replays: Replays::new(&config, catalog.clone()) };
         let shared = Arc::new(Shared::new(config, &feed, preview, control, desks, catalog, house));
+        match feed.recording() {
+            Some(run) => {
+                feed.note(&Note::Settings(former::settings(shared.config.derive)));
+                former::look_for(&shared, run.clone()).map_err(StartError::Thread)?;
+            }
+            None => drop(shared.former.set(None)),
+        }
         let reloader = match tls {
             Some(tls) => Reloader::start(tls, Arc::clone(&shared.metrics)).map_err(StartError::Thread)?,
             None => None,

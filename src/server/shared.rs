@@ -1,12 +1,13 @@
 //! What all threads of a feed's pipeline know.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
 
 use crate::config::Config;
+use crate::feed::lines::Bytes;
 use crate::feed::merge::Merge;
 use crate::feed::preview::Preview;
 use crate::feed::source::Source;
@@ -15,6 +16,7 @@ use crate::market::symbol::Venue;
 use crate::metrics::Metrics;
 use crate::server::attempts::{AttemptLimits, Attempts};
 use crate::server::desk::Handover;
+use crate::server::former::Former;
 use crate::server::replays::Replays;
 use crate::server::rest::upbit::Allowances;
 use crate::server::tls::Tls;
@@ -62,6 +64,8 @@ pub(crate) struct Shared {
     pub(crate) replays: Replays,
     /// The feed as it is kept, from its beginning; empty where it is not.
     pub(crate) past: Vec<Source>,
+    /// What the run before this one told at its end: not set while it is looked for, `None` where there is nothing.
+    pub(crate) former: OnceLock<Option<Former>>,
     /// How long it lives without a client; `None` where it lives without any.
     pub(crate) linger: Option<Duration>,
 }
@@ -110,9 +114,16 @@ impl Shared {
             cores_busy: AtomicUsize::new(config.writers),
             cores_closing: AtomicUsize::new(0),
             // Runs that begin at different milliseconds within seven weeks differ.
-            epoch: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u32),
+            epoch: feed.recording().map_or_else(
+                || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u32),
+                |run| run.epoch,
+            ),
             replays: house.replays,
-            past: config.sources.iter().filter(|_| feed.is_recorded()).cloned().collect(),
+            past: match feed.recording() {
+                Some(run) => vec![Source::Tape(Bytes::Part(run.path.clone(), (run.first, u64::MAX)))],
+                None => config.sources.iter().filter(|_| feed.is_recorded()).cloned().collect(),
+            },
+            former: OnceLock::new(),
             linger: None,
             config,
         }

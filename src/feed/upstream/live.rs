@@ -1,6 +1,5 @@
 //! An upstream as a feed that is played as it comes.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::PathBuf;
@@ -10,8 +9,9 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use crate::feed::FeedError;
+use crate::feed::run::Note;
 use crate::feed::upstream::{Address, Plan, Recorder, Sink, Upstream, now_ns};
-use crate::tape::{Message, Settings, TapeError};
+use crate::tape::{Direction, Form, Message, Settings, TapeError};
 
 /// Messages that may wait for the market; then the upstream waits.
 const QUEUE_MAX: usize = 65_536;
@@ -32,20 +32,47 @@ pub struct Spec {
     pub tape: Option<PathBuf>,
 }
 
+/// How often it is noted on the tape how far the feed is.
+const NOTE_EVERY_NS: i64 = 1_000_000_000;
+
 /// A live feed under way. The receive time of what has not come yet is now: so the feed's clock goes on in silence.
 pub(in crate::feed) struct Live {
     name: String,
     queue: Arc<Queue>,
-    /// What the feed's clock has shown: a message received a moment before it gets this time.
-    shown: Cell<i64>,
+    /// Where it is recorded, and where this run begins there; `None` where it is not.
+    recording: Option<LiveRun>,
     taken: u64,
     /// Held for its end.
     _upstream: Upstream,
 }
 
+/// A run of a live feed on its tape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveRun {
+    /// Its number.
+    pub epoch: u32,
+    /// The tape.
+    pub path: PathBuf,
+    /// The record behind which its messages begin.
+    pub first: u64,
+}
+
+#[derive(Default)]
+struct Waiting {
+    messages: VecDeque<(i64, Vec<u8>)>,
+    /// What the feed's clock has shown: a message received a moment before it gets this time, on the tape too.
+    shown: i64,
+    /// The time of a message that is being written down: until it is here, the clock shows no more.
+    coming: Option<i64>,
+    /// What is to be noted on the tape.
+    notes: Vec<Note>,
+    /// How far the feed is, and its clock.
+    done: (u64, i64),
+}
+
 #[derive(Default)]
 struct Queue {
-    messages: Mutex<VecDeque<(i64, Vec<u8>)>>,
+    waiting: Mutex<Waiting>,
     has_room: Condvar,
     waiter: Mutex<Option<Thread>>,
     is_over: AtomicBool,
@@ -55,6 +82,8 @@ struct Queue {
 struct Door {
     queue: Arc<Queue>,
     recorder: Option<Recorder>,
+    /// What was noted last of how far the feed is, and when.
+    noted: (u64, i64),
 }
 
 impl Live {
@@ -70,14 +99,23 @@ impl Live {
             }
             recorder = Some(opened);
         }
-        let door = Door { queue: Arc::clone(&queue), recorder };
+        let mut recording = None;
+        if let (Some(recorder), Some(path)) = (&mut recorder, &spec.tape) {
+            // Runs that begin at different milliseconds within seven weeks differ.
+            let epoch = (now_ns() / 1_000_000) as u32;
+            let first = recorder.next_sequence().unwrap_or(0);
+            write(recorder, &Note::Run(epoch)).map_err(|source| FeedError::Blocks { path: path.clone(), source })?;
+            recording = Some(LiveRun { epoch, path: path.clone(), first });
+        }
+        let door = Door { queue: Arc::clone(&queue), recorder, noted: (0, 0) };
         let upstream = Upstream::start(vec![spec.address.clone()], spec.plan.clone(), Box::new(door));
         let upstream = upstream.map_err(|error| failed(error.to_string()))?;
-        Ok(Live { name: spec.name.clone(), queue, shown: Cell::new(0), taken: 0, _upstream: upstream })
+        Ok(Live { name: spec.name.clone(), queue, recording, taken: 0, _upstream: upstream })
     }
 
     pub(in crate::feed) fn peek(&self) -> Option<i64> {
-        let first = self.queue.lock().front().map(|(ts_recv, _)| *ts_recv);
+        let mut waiting = self.queue.lock();
+        let first = waiting.messages.front().map(|(ts_recv, _)| *ts_recv);
         if first.is_none() {
             if self.queue.is_over.load(Ordering::Acquire) {
                 return None;
@@ -85,17 +123,36 @@ impl Live {
             // Whoever finds nothing is woken when there is something.
             *self.queue.waiter.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::current());
         }
-        let due = first.unwrap_or_else(now_ns).max(self.shown.get());
-        self.shown.set(due);
+        let due = first.unwrap_or_else(|| waiting.coming.unwrap_or(i64::MAX).min(now_ns())).max(waiting.shown);
+        waiting.shown = due;
         Some(due)
     }
 
     pub(in crate::feed) fn next(&mut self, message: &mut Vec<u8>) -> Option<(i64, u64)> {
-        let (ts_recv, bytes) = self.queue.lock().pop_front()?;
+        let (ts_recv, bytes) = self.queue.lock().messages.pop_front()?;
         self.queue.has_room.notify_one();
         *message = bytes;
         self.taken += 1;
-        Some((ts_recv.max(self.shown.get()), self.taken))
+        Some((ts_recv, self.taken))
+    }
+
+    /// Where it is recorded.
+    pub(in crate::feed) fn recording(&self) -> Option<&LiveRun> {
+        self.recording.as_ref()
+    }
+
+    /// Has something noted on the tape before anything that comes later.
+    pub(in crate::feed) fn note(&self, note: Note) {
+        if self.recording.is_some() {
+            self.queue.lock().notes.push(note);
+        }
+    }
+
+    /// Has it noted how far the feed is, by and by.
+    pub(in crate::feed) fn note_done(&self, sequence: u64, clock_ns: i64) {
+        if self.recording.is_some() {
+            self.queue.lock().done = (sequence, clock_ns);
+        }
     }
 
     pub(in crate::feed) fn name(&self) -> &str {
@@ -111,26 +168,34 @@ impl Drop for Live {
 }
 
 impl Queue {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<(i64, Vec<u8>)>> {
-        self.messages.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Sink for Door {
     fn take(&mut self, message: &Message<'_>) -> Result<(), TapeError> {
+        let ts_recv = {
+            let mut waiting = self.queue.lock();
+            let ts_recv = message.ts_recv.max(waiting.shown);
+            waiting.coming = Some(ts_recv);
+            ts_recv
+        };
         if let Some(recorder) = &mut self.recorder {
-            recorder.take(message)?;
+            recorder.take(&Message { ts_recv, ..*message })?;
         }
+        let mut waiting = self.queue.lock();
         if !message.is_data() {
+            waiting.coming = None;
             return Ok(());
         }
-        let mut messages = self.queue.lock();
-        while messages.len() >= QUEUE_MAX && !self.queue.is_over.load(Ordering::Acquire) {
-            let waited = self.queue.has_room.wait_timeout(messages, ROOM_WAIT);
-            messages = waited.unwrap_or_else(PoisonError::into_inner).0;
+        while waiting.messages.len() >= QUEUE_MAX && !self.queue.is_over.load(Ordering::Acquire) {
+            let waited = self.queue.has_room.wait_timeout(waiting, ROOM_WAIT);
+            waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        messages.push_back((message.ts_recv, message.bytes.to_vec()));
-        drop(messages);
+        waiting.messages.push_back((ts_recv, message.bytes.to_vec()));
+        waiting.coming = None;
+        drop(waiting);
         if let Some(thread) = &*self.queue.waiter.lock().unwrap_or_else(PoisonError::into_inner) {
             thread.unpark();
         }
@@ -138,17 +203,45 @@ impl Sink for Door {
     }
 
     fn idle(&mut self) -> Result<(), TapeError> {
+        self.note(false)?;
         self.recorder.as_mut().map_or(Ok(()), Recorder::idle)
     }
 
     fn finish(&mut self) -> Result<(), TapeError> {
         self.queue.is_over.store(true, Ordering::Release);
+        self.note(true)?;
         let finished = self.recorder.as_mut().map_or(Ok(()), Recorder::finish);
         if let Err(error) = &finished {
             tracing::error!("the tape of the live feed: {error}");
         }
         finished
     }
+}
+
+impl Door {
+    /// Writes down what was to be noted, and then how far the feed is: all that was wanted up to there stands before it.
+    fn note(&mut self, is_last: bool) -> Result<(), TapeError> {
+        let Some(recorder) = &mut self.recorder else { return Ok(()) };
+        let (notes, done) = {
+            let mut waiting = self.queue.lock();
+            (std::mem::take(&mut waiting.notes), waiting.done)
+        };
+        for note in &notes {
+            write(recorder, note)?;
+        }
+        let is_due = is_last || now_ns() - self.noted.1 >= NOTE_EVERY_NS;
+        if is_due && done.0 > self.noted.0 {
+            write(recorder, &Note::Done(done.0, done.1))?;
+            self.noted = (done.0, now_ns());
+        }
+        Ok(())
+    }
+}
+
+fn write(recorder: &mut Recorder, note: &Note) -> Result<(), TapeError> {
+    let text = note.to_string();
+    let (direction, form) = (Direction::Note, Form::Remark);
+    recorder.take(&Message { ts_recv: now_ns(), connection: 0, direction, form, label: "", bytes: text.as_bytes() })
 }
 
 impl fmt::Debug for Live {

@@ -46,7 +46,7 @@ use tokio::sync::watch;
 
 pub use address::{Address, Family};
 pub(super) use live::Live;
-pub use live::Spec;
+pub use live::{LiveRun, Spec};
 pub use recorder::{Recorder, Series};
 
 use crate::tape::{Message, TapeError};

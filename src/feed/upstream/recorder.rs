@@ -56,6 +56,14 @@ impl Recorder {
         Ok((recorder, cut))
     }
 
+    /// The number of the record that comes next; `None` in a series of files.
+    pub fn next_sequence(&self) -> Option<u64> {
+        match &self.series {
+            Series::One(_, writer) => Some(writer.next_sequence()),
+            Series::Rotated(_) => None,
+        }
+    }
+
     /// The file that is written; `None` before the first record of a new series.
     pub fn path(&self) -> Option<PathBuf> {
         match &self.series {
