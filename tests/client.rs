@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -127,6 +128,48 @@ fn the_end_of_the_tape_is_an_end_and_no_loss() {
     });
 }
 
+const WRONG_ACCEPT: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                            Sec-WebSocket-Accept: AAAA\r\n\r\n";
+
+/// A server that does these things with its connections, one after the other, and then listens no more.
+fn stand_in(answers: &'static [&'static str]) -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut head, mut byte) = (Vec::new(), [0]);
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read > 0) {
+                head.push(byte[0]);
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn a_server_that_asks_to_wait_is_given_its_time() {
+    let address = stand_in(&[
+        "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nid: ab-1.0\n\n",
+        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 5\r\n\r\nlater",
+    ]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut client = Client::connect(&format!("http://{address}/sse"), &["a@trade"], options()).await.unwrap();
+        let mut losses = Vec::new();
+        while losses.len() < 2 {
+            match client.next().await.unwrap() {
+                Event::Lost { why, pause } => losses.push((why, pause)),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(losses[0].1 <= Duration::from_millis(1), "{losses:?}");
+        assert!(losses[1].0.contains("429 Too Many Requests later"), "{losses:?}");
+        assert_eq!(losses[1].1, Duration::from_secs(1));
+    });
+}
+
 #[test]
 fn errors_say_what_is_wrong() {
     let server = Server::start(&[]);
@@ -140,6 +183,9 @@ fn errors_say_what_is_wrong() {
             let error = Client::connect(&url, &streams, options()).await.err().unwrap().to_string();
             assert!(error.contains(reason), "{url}: {error}");
         }
+        let url = format!("ws://{}", stand_in(&[WRONG_ACCEPT]));
+        let error = Client::connect(&url, &["a@trade"], options()).await.err().unwrap().to_string();
+        assert!(error.contains("does not fit the key"), "{error}");
         // Upbit says what is wrong, and closes as if all were well.
         let url = format!("ws://{}", server.address);
         let mut client = Client::connect(&url, &["nonsense:KRW-BTC"], options()).await.unwrap();

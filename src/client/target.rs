@@ -4,6 +4,7 @@ use hyper::Uri;
 use serde_json::json;
 
 use crate::client::{ClientError, Position};
+use crate::dial::Destination;
 
 /// What is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +23,7 @@ pub(super) enum Language {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) language: Language,
-    pub(super) is_tls: bool,
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(super) server: Destination,
     /// Path and query, streams included, without positions.
     path: String,
     streams: Vec<String>,
@@ -63,9 +62,11 @@ impl Target {
         };
         let mut target = Target {
             language,
-            is_tls,
-            host: host.trim_matches(['[', ']']).to_owned(),
-            port: uri.port_u16().unwrap_or(port),
+            server: Destination {
+                host: host.trim_matches(['[', ']']).to_owned(),
+                port: uri.port_u16().unwrap_or(port),
+                is_tls,
+            },
             path: path.to_owned(),
             streams: streams.iter().map(|name| (*name).to_owned()).collect(),
         };
@@ -90,15 +91,6 @@ impl Target {
             target.path = format!("{}?{}", target.path, query.join("&"));
         }
         Ok(target)
-    }
-
-    /// Host and port as they stand in a request.
-    pub(super) fn authority(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
     }
 
     /// What is requested: path and query.

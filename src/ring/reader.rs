@@ -271,7 +271,7 @@ mod tests {
             publisher.publish(&[], |slot| *slot = tick * 10);
             reader.poll(1, |_, _, _| ());
         }
-        let Range { start, end } = reader.history();
+        let (start, end) = (reader.history().start, reader.history().end);
         assert_eq!(reader.look_back(start, |tick| *tick), Some(start * 10));
         assert_eq!([start - 1, end].map(|place| reader.look_back(place, |tick| *tick)), [None; 2]);
         for (least, place) in [(0, start), (start * 10, start), (start * 10 + 1, start + 1), (110, 11), (111, end)] {

@@ -33,7 +33,7 @@ pub async fn listen(server: SocketAddr, streams: Vec<String>, seed: u64) -> Hear
     let mut client = Recovering { streams, ids, offset, is_back: true, heard, is_over: false };
     while !client.is_over {
         // However a connection ends, what counts is what came before.
-        let _ = tokio::time::timeout(PATIENCE, client.follow(server)).await.expect("something comes");
+        let _ = client.follow(server).await;
         tokio::time::sleep(Duration::from_millis(1 + chance.below(PAUSE_MS_MAX))).await;
     }
     client.heard
@@ -67,8 +67,12 @@ impl Recovering {
                     stream.write_all(&masked(&text)).await?;
                 }
             }
-            if !self.is_over && stream.read_buf(&mut bytes).await? == 0 {
-                return Ok(());
+            if !self.is_over {
+                let read =
+                    tokio::time::timeout(PATIENCE, stream.read_buf(&mut bytes)).await.expect("something comes")?;
+                if read == 0 {
+                    return Ok(());
+                }
             }
         }
         Ok(())

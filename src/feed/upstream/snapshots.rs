@@ -3,14 +3,13 @@
 use std::rc::Rc;
 
 use serde::Deserialize;
-use tokio::time::timeout;
 
+use crate::dial::{self, Backoff};
 use crate::feed::upstream::address::Family;
-use crate::feed::upstream::backoff::Backoff;
-use crate::feed::upstream::connection::{ANSWER_MAX, Heads};
+use crate::feed::upstream::connection::{Failure, Heads};
 use crate::feed::upstream::hub::Need;
 use crate::feed::upstream::line::Context;
-use crate::feed::upstream::wire::{self, Failure};
+use crate::tape::record::MESSAGE_BYTES_MAX;
 use crate::tape::{Direction, Form};
 
 #[derive(Deserialize)]
@@ -32,9 +31,8 @@ pub(super) fn fetch(context: &Rc<Context>, group: usize, need: Need) {
         loop {
             let number = context.hub.borrow_mut().number();
             let heads = Heads { context: &context, number };
-            let got = timeout(ANSWER_MAX, wire::get(&rest, &path, &context.trust, &heads)).await;
-            let got = got.unwrap_or_else(|_| Err(Failure::new(format!("no answer within {ANSWER_MAX:?}"))));
-            let failure = match got {
+            let got = dial::get(&rest, &path, Some(&context.trust), MESSAGE_BYTES_MAX, &heads);
+            let failure = match Failure::or(got).await {
                 Ok(body) => match serde_json::from_slice::<Answer>(&body) {
                     Ok(Answer { last_update_id }) if last_update_id + 1 >= need.first_id => {
                         let mut hub = context.hub.borrow_mut();
@@ -51,7 +49,7 @@ pub(super) fn fetch(context: &Rc<Context>, group: usize, need: Need) {
             };
             let text = format!("no snapshot of {}: {}", need.symbol, failure.reason);
             context.hub.borrow_mut().note(number, Form::Gap, &text);
-            let wait = backoff.next().max(failure.retry_after.unwrap_or_default());
+            let wait = backoff.pause().max(failure.retry_after.unwrap_or_default());
             if context.rests(wait).await {
                 return;
             }
