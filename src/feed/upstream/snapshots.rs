@@ -9,8 +9,8 @@ use crate::feed::upstream::address::Family;
 use crate::feed::upstream::connection::{Failure, Heads};
 use crate::feed::upstream::hub::Need;
 use crate::feed::upstream::line::Context;
+use crate::tape::Form;
 use crate::tape::record::MESSAGE_BYTES_MAX;
-use crate::tape::{Direction, Form};
 
 #[derive(Deserialize)]
 struct Answer {
@@ -34,14 +34,11 @@ pub(super) fn fetch(context: &Rc<Context>, group: usize, need: Need) {
             let got = dial::get(&rest, &path, Some(&context.trust), MESSAGE_BYTES_MAX, &heads);
             let failure = match Failure::or(got).await {
                 Ok(body) => match serde_json::from_slice::<Answer>(&body) {
-                    Ok(Answer { last_update_id }) if last_update_id + 1 >= need.first_id => {
-                        let mut hub = context.hub.borrow_mut();
-                        hub.put(number, Direction::From, Form::Text, &body);
-                        hub.groups[group].awaited.remove(&need.stream);
-                        return;
-                    }
                     Ok(Answer { last_update_id }) => {
-                        Failure::new(format!("it ends at {last_update_id}, before {}", need.first_id))
+                        let taken =
+                            context.hub.borrow_mut().on_snapshot((group, number), need.stream, last_update_id, &body);
+                        let Err(first_id) = taken else { return };
+                        Failure::new(format!("it ends at {last_update_id}, before {first_id}"))
                     }
                     Err(error) => Failure::new(format!("the answer is none: {error}")),
                 },
