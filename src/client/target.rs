@@ -86,7 +86,9 @@ impl Target {
                 query.push("venue=upbit".into());
             }
         }
-        query.retain(|pair| !pair.is_empty() && !pair.starts_with("sequence=") && !pair.starts_with("resume="));
+        // Positions are the options'; one in the address would be gone on from again each time.
+        let is_position = |pair: &str| ["sequence=", "resume=", "lastEventId="].iter().any(|key| pair.starts_with(key));
+        query.retain(|pair| !pair.is_empty() && !is_position(pair));
         if !query.is_empty() {
             target.path = format!("{}?{}", target.path, query.join("&"));
         }
@@ -163,6 +165,8 @@ mod tests {
         let from = Position::new("000000ab-7.1");
         let target = Target::parse("http://h", &["trade:A"]).unwrap();
         assert_eq!(target.path(true, from.as_ref()), "/sse?streams=trade:A&venue=upbit&lastEventId=000000ab-7.1");
+        let target = Target::parse("http://h/sse?streams=a@trade&lastEventId=000000ab-1.0", &[]).unwrap();
+        assert_eq!(target.path(true, from.as_ref()), "/sse?streams=a@trade&lastEventId=000000ab-7.1");
         for url in ["", "h:1", "ftp://h/x", "http://h/ndjson"] {
             assert!(Target::parse(url, &[]).is_err(), "{url}");
         }
