@@ -12,6 +12,7 @@
 //! - [`ring`]: one publisher, many readers, lossless. Imports nothing of ours.
 //! - [`protocol`]: framing as bytes in and bytes out. Imports nothing of ours.
 //! - [`tape`]: recordings in blocks, on disk. Imports nothing of ours.
+//! - [`dial`]: reaching a server: TLS, HTTP, WebSocket, and waits between tries. Imports nothing of ours.
 //! - [`venue`]: what an exchange's servers send and what its clients may ask.
 //! - [`feed`]: where raw messages come from: tapes of lines or blocks, played at a pace, or an exchange, now.
 //! - [`metrics`]: counters, one sentence each, and how they are told.
@@ -20,7 +21,7 @@
 //! - [`session`]: one client's subscriptions and manners, as a state machine.
 //! - [`config`]: flags and file, checked once.
 //! - [`server`]: threads, listeners, HTTP, sockets.
-//! - [`client`]: a client that comes again, and says what it has missed. Imports nothing of ours.
+//! - [`client`]: a client that comes again, and says what it has missed.
 //! - [`bench`](mod@bench): many clients in one thread, to measure servers with.
 //! - [`cli`]: the commands.
 //!
@@ -52,6 +53,8 @@ pub mod cli;
 pub mod client;
 #[cfg(not(loom))]
 pub mod config;
+#[cfg(not(loom))]
+pub mod dial;
 #[cfg(not(loom))]
 pub mod fanout;
 #[cfg(not(loom))]

@@ -1,54 +1,32 @@
-//! The client library against a server and a road that is cut again and again: whoever is cut off ends with exactly the
-//! events of one who is not, or is told of the gap.
+//! The client library against a server: gaps are told, ends are told apart from losses, and errors say what is wrong.
 
 mod support;
 
-use std::collections::HashMap;
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use support::{PATIENCE, Server, lines, recordings, tape, trade};
+use support::{Server, tape, trade};
 use tapecast::client::{Client, Event, Options};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
-/// A recording of trades, books and tickers of several symbols.
-const RECORDING: &str = "binance-spot-20210405-10sym.jsonl.zst";
-
-/// What ends each client: a trade of a symbol that the recording has not.
-const LAST: &str = "zzzusdt@trade";
-
-fn next_random(state: &mut u64) -> u64 {
-    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    *state >> 33
-}
-
-/// A road to a server that is cut after ever other numbers of bytes; never before `least` of them.
-async fn cutting_road(server: SocketAddr, seed: u64, (least, most): (u64, u64), cuts: Arc<AtomicU64>) -> SocketAddr {
+/// A road to a server that breaks after so many bytes, each time.
+async fn cutting_road(server: SocketAddr, bytes: u64) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        let mut state = seed;
         loop {
             let (mut near, _) = listener.accept().await.unwrap();
-            let left = least + next_random(&mut state) % (most - least);
-            let cuts = Arc::clone(&cuts);
             tokio::spawn(async move {
                 let Ok(mut far) = TcpStream::connect(server).await else { return };
                 let (mut far_out, mut far_in) = far.split();
                 let (mut near_out, mut near_in) = near.split();
-                let there = tokio::io::copy(&mut near_out, &mut far_in);
-                let mut limited = (&mut far_out).take(left);
-                let back = tokio::io::copy(&mut limited, &mut near_in);
-                let is_cut = tokio::select! {
-                    _ = there => false,
-                    copied = back => copied.is_ok_and(|copied| copied == left),
-                };
-                if is_cut {
-                    cuts.fetch_add(1, Ordering::Relaxed);
+                let mut limited = (&mut far_out).take(bytes);
+                tokio::select! {
+                    _ = tokio::io::copy(&mut near_out, &mut far_in) => {}
+                    _ = tokio::io::copy(&mut limited, &mut near_in) => {}
                 }
             });
         }
@@ -58,111 +36,6 @@ async fn cutting_road(server: SocketAddr, seed: u64, (least, most): (u64, u64), 
 
 fn options() -> Options {
     Options { pause: Duration::from_millis(1), pause_max: Duration::from_millis(50), ..Options::default() }
-}
-
-/// Listens until the last stream has said something; gaps are a failure.
-async fn listen(url: String, streams: Vec<String>) -> Vec<bytes::Bytes> {
-    let streams: Vec<&str> = streams.iter().map(String::as_str).collect();
-    let mut client = Client::connect(&url, &streams, options()).await.unwrap_or_else(|error| panic!("{error}"));
-    let mut events = Vec::new();
-    loop {
-        let event = tokio::time::timeout(PATIENCE, client.next()).await.expect("something comes").expect("no end");
-        match event {
-            Event::Message(message) => {
-                let is_last = memchr::memmem::find(&message.bytes, b"ZZZUSDT").is_some();
-                events.push(message.bytes);
-                if is_last {
-                    return events;
-                }
-            }
-            Event::Lost { .. } | Event::Reconnected => {}
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-/// The recording's first seconds, with the end behind them; the streams in it.
-fn beginning(folder: &tempfile::TempDir, seconds: i64) -> Option<(String, Vec<String>)> {
-    let path = recordings()?.join(RECORDING);
-    let mut all = lines(&path);
-    let begin = all[0].0;
-    all.retain(|(time, _)| *time < begin + seconds * 1_000_000_000);
-    let mut streams: HashMap<String, usize> = HashMap::new();
-    for (_, message) in &all {
-        if let Some(rest) = message.strip_prefix(r#"{"stream":""#) {
-            *streams.entry(rest.split('"').next().unwrap().to_owned()).or_default() += 1;
-        }
-    }
-    let end = all.last().unwrap().0 + 500_000_000;
-    all.push((end, trade(1, end / 1_000_000).1.replace("btcusdt", "zzzusdt").replace("BTCUSDT", "ZZZUSDT")));
-    let mut streams: Vec<(usize, String)> = streams.into_iter().map(|(name, count)| (count, name)).collect();
-    streams.sort_unstable_by(|one, other| other.cmp(one));
-    let mut names: Vec<String> = streams.into_iter().take(6).map(|(_, name)| name).collect();
-    names.push(LAST.into());
-    Some((tape(folder, "beginning.jsonl", &all), names))
-}
-
-/// Plays a recording to clients of all protocols, all of them cut off again and again but one of each.
-fn play_to_crowd(clients: usize, seconds: i64, cut_bytes: (u64, u64), least_cuts: u64) {
-    let folder = tempfile::tempdir().unwrap();
-    let Some((feed, streams)) = beginning(&folder, seconds) else { return };
-    let waits = (clients + 3).to_string();
-    let flags =
-        ["--feed", &feed, "--speed", "10x", "--wait-for-clients", &waits, "--attempts-max", "0", "--writers", "2"];
-    let more = ["--ring-ticks", "1048576", "--history-ticks", "524288", "--request-rate", "0"];
-    let server = Server::start(&[&flags[..], &more[..4]].concat());
-    let (http, door) = (server.address, server.lines.unwrap());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let url = |kind: usize, address: SocketAddr| match kind {
-            0 => format!("ws://{address}/stream"),
-            1 => format!("http://{address}/sse"),
-            _ => format!("tcp://{address}"),
-        };
-        let whole: Vec<_> = (0..3)
-            .map(|kind| tokio::spawn(listen(url(kind, if kind == 2 { door } else { http }), streams.clone())))
-            .collect();
-        let cuts = Arc::new(AtomicU64::new(0));
-        let mut crowd = Vec::new();
-        for number in 0..clients {
-            let kind = number % 3;
-            let behind = if kind == 2 { door } else { http };
-            let road = cutting_road(behind, number as u64, cut_bytes, Arc::clone(&cuts)).await;
-            crowd.push(tokio::spawn(listen(url(kind, road), streams.clone())));
-        }
-        let mut expected = Vec::new();
-        for task in whole {
-            expected.push(task.await.unwrap());
-        }
-        assert!(expected[0].len() > 500, "{} events", expected[0].len());
-        for (number, task) in crowd.into_iter().enumerate() {
-            let events = task.await.unwrap();
-            let whole = &expected[number % 3];
-            let place = events.iter().zip(whole).position(|(ours, theirs)| ours != theirs);
-            assert!(
-                place.is_none() && events.len() == whole.len(),
-                "client {number}: {place:?}, {} of {}",
-                events.len(),
-                whole.len()
-            );
-        }
-        let cuts = cuts.load(Ordering::Relaxed);
-        println!("{clients} clients, {} events each, {cuts} cuts", expected[0].len());
-        assert!(cuts > least_cuts, "{cuts} cuts");
-    });
-}
-
-#[test]
-fn whoever_is_cut_off_again_and_again_has_all_that_the_others_have() {
-    play_to_crowd(30, 40, (4_000, 120_000), 60);
-}
-
-/// The same with a thousand: `cargo test --release --test client -- --ignored --nocapture`. Takes a minute or two, and
-/// needs `ulimit -n 8192`.
-#[test]
-#[ignore = "takes long"]
-fn a_thousand_that_are_cut_off_again_and_again_have_all_that_the_others_have() {
-    play_to_crowd(1_000, 120, (20_000, 400_000), 5_000);
 }
 
 #[test]
@@ -208,7 +81,7 @@ fn who_asked_for_no_positions_is_told_of_each_gap_and_attempts_end() {
     let server = Server::start(&[]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let road = cutting_road(server.address, 1, (2_000, 4_000), Arc::default()).await;
+        let road = cutting_road(server.address, 3_000).await;
         let options = Options { sequence: false, attempts_max: 3, ..options() };
         let mut client = Client::connect(&format!("ws://{road}"), &["btcusdt@trade"], options).await.unwrap();
         let mut gaps = 0;
@@ -260,6 +133,48 @@ fn the_end_of_the_tape_is_an_end_and_no_loss() {
     });
 }
 
+const WRONG_ACCEPT: &str = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                            Sec-WebSocket-Accept: AAAA\r\n\r\n";
+
+/// A server that does these things with its connections, one after the other, and then listens no more.
+fn stand_in(answers: &'static [&'static str]) -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut head, mut byte) = (Vec::new(), [0]);
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|read| read > 0) {
+                head.push(byte[0]);
+            }
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn a_server_that_asks_to_wait_is_given_its_time() {
+    let address = stand_in(&[
+        "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nid: ab-1.0\n\n",
+        "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 5\r\n\r\nlater",
+    ]);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut client = Client::connect(&format!("http://{address}/sse"), &["a@trade"], options()).await.unwrap();
+        let mut losses = Vec::new();
+        while losses.len() < 2 {
+            match client.next().await.unwrap() {
+                Event::Lost { why, pause } => losses.push((why, pause)),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(losses[0].1 <= Duration::from_millis(1), "{losses:?}");
+        assert!(losses[1].0.contains("429 Too Many Requests later"), "{losses:?}");
+        assert_eq!(losses[1].1, Duration::from_secs(1));
+    });
+}
+
 #[test]
 fn errors_say_what_is_wrong() {
     let server = Server::start(&[]);
@@ -273,6 +188,9 @@ fn errors_say_what_is_wrong() {
             let error = Client::connect(&url, &streams, options()).await.err().unwrap().to_string();
             assert!(error.contains(reason), "{url}: {error}");
         }
+        let url = format!("ws://{}", stand_in(&[WRONG_ACCEPT]));
+        let error = Client::connect(&url, &["a@trade"], options()).await.err().unwrap().to_string();
+        assert!(error.contains("does not fit the key"), "{error}");
         // Upbit says what is wrong, and closes as if all were well.
         let url = format!("ws://{}", server.address);
         let mut client = Client::connect(&url, &["nonsense:KRW-BTC"], options()).await.unwrap();

@@ -53,8 +53,12 @@ impl History for Last<'_> {
         self.1
     }
 
-    fn each(&self, f: &mut dyn FnMut(&Tick, &[Level])) {
-        self.0.iter().for_each(|tick| f(tick, &[]));
+    fn oldest(&self) -> Option<u64> {
+        self.0.first().map(|tick| tick.sequence)
+    }
+
+    fn each(&self, from: u64, f: &mut dyn FnMut(&Tick, &[Level])) {
+        self.0.iter().filter(|tick| tick.sequence >= from).for_each(|tick| f(tick, &[]));
     }
 }
 

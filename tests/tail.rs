@@ -71,6 +71,33 @@ fn time_signals_and_readers_end_it_well() {
 }
 
 #[test]
+fn over_tls_it_trusts_whom_it_is_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let feed = tape(&folder, "few.jsonl", &(1..=20).map(|n| trade(n, 1_772_420_400_000 + n)).collect::<Vec<_>>());
+    let flags = ["--feed", &feed, "--speed", "max", "--wait-for-clients", "3", "--derive", "never"];
+    let server = Server::start(&[&flags[..], &["--tls-self-signed", "--tls-listen", "127.0.0.1:0"]].concat());
+    let certificate = folder.path().join("certificate.pem");
+    std::fs::write(&certificate, server.get("/certificate.pem").2).unwrap();
+    let (secure, trusted) = (server.tls_address.unwrap(), certificate.to_str().unwrap());
+    let untrusted = tail(&[&format!("wss://{secure}"), "btcusdt@trade", "--count", "1"]);
+    assert_eq!(untrusted.status.code(), Some(1));
+    assert!(text(&untrusted.stderr).contains("--certificates FILE"), "{untrusted:?}");
+    // Each waits for the others, as the tape does.
+    let threads =
+        [format!("wss://{secure}"), format!("https://{secure}/sse"), format!("ws://{}", server.address)].map(|url| {
+            let trusted = trusted.to_owned();
+            let arguments = move || tail(&[&url, "btcusdt@trade", "--count", "20", "--certificates", &trusted]);
+            std::thread::spawn(arguments)
+        });
+    let [secure, events, plain] = threads.map(|thread| thread.join().unwrap());
+    assert!(plain.status.success() && text(&plain.stdout).lines().count() == 20, "{plain:?}");
+    assert_eq!(text(&secure.stdout), text(&plain.stdout));
+    assert_eq!(text(&events.stdout), text(&plain.stdout));
+    let nobody = tail(&[&format!("wss://{}", server.tls_address.unwrap()), "a@trade", "--certificates", &feed]);
+    assert_eq!(text(&nobody.stderr), format!("tapecast: cannot read certificates from {feed}: it has none\n"));
+}
+
+#[test]
 fn errors_suggest() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let output = tail(&[&format!("ws://{free}"), "btcusdt@trade"]);

@@ -4,20 +4,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules in the order of the data's way: each imports only from those before it.
-const ORDER: [(&str, &[&str]); 15] = [
+const ORDER: [(&str, &[&str]); 16] = [
     ("market", &[]),
     ("ring", &[]),
     ("protocol", &[]),
     ("tape", &[]),
+    ("dial", &[]),
     ("venue", &["market"]),
-    ("feed", &["market", "tape", "venue"]),
+    ("feed", &["dial", "market", "tape", "venue"]),
     ("metrics", &["feed", "market", "venue"]),
     ("ingest", &["feed", "market", "metrics", "ring", "venue"]),
     ("fanout", &["market", "metrics", "protocol", "ring", "venue"]),
     ("session", &["fanout", "market", "protocol", "venue"]),
     ("config", &["fanout", "feed", "ingest", "market", "protocol", "ring", "session", "venue"]),
     ("server", &["config", "fanout", "feed", "ingest", "market", "metrics", "protocol", "ring", "session", "venue"]),
-    ("client", &[]),
+    ("client", &["dial"]),
     ("bench", &["feed", "protocol"]),
     ("cli", &["bench", "client", "config", "feed", "market", "server", "tape", "venue"]),
 ];

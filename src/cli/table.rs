@@ -10,6 +10,9 @@ use serde_json::Value;
 /// Most symbols that are shown; the others are counted.
 const ROWS_MAX: usize = 40;
 
+/// Most symbols that are known; others are passed over.
+const SYMBOLS_MAX: usize = 10_000;
+
 /// Most characters of a name or a price that are shown.
 const CELL_MAX: usize = 20;
 
@@ -56,6 +59,9 @@ impl Table {
         let Some(symbol) = text(&["s", "code", "cd", "symbol"]) else { return };
         let price = text(&["p", "c", "trade_price", "tp", "price", "last", "close", "b"]);
         let now = Instant::now();
+        if self.rows.len() >= SYMBOLS_MAX && !self.rows.contains_key(&symbol) {
+            return;
+        }
         let row = self.rows.entry(symbol).or_insert_with(|| Row {
             first: None,
             price: String::new(),
@@ -80,7 +86,7 @@ impl Table {
 
     /// Something that is to be read below the table.
     pub(super) fn say(&mut self, text: &str) {
-        text.clone_into(&mut self.said);
+        self.said = harmless(text);
         self.is_changed = true;
     }
 
@@ -128,10 +134,15 @@ impl Table {
 /// A text or number as it stands, without what a terminal could take for a command.
 fn printed(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.chars().filter(|c| !c.is_control()).collect()),
+        Value::String(text) => Some(harmless(text)),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
+}
+
+/// A text without what a terminal could take for a command.
+pub(super) fn harmless(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).collect()
 }
 
 fn shortened(text: &str) -> &str {
@@ -168,9 +179,19 @@ mod tests {
     }
 
     #[test]
+    fn the_table_is_bounded() {
+        let mut table = Table::new(false);
+        (0..SYMBOLS_MAX + 5).for_each(|n| table.take(format!(r#"{{"s":"S{n}","p":"1"}}"#).as_bytes()));
+        table.take(br#"{"s":"S0","p":"2"}"#);
+        assert_eq!((table.rows.len(), table.rows["S0"].price.as_str()), (SYMBOLS_MAX, "2"));
+    }
+
+    #[test]
     fn names_do_not_command_the_terminal() {
         let mut table = Table::new(true);
         table.take(br#"{"s":"A\u001b[2J","p":"1"}"#);
         assert_eq!(table.rows.keys().collect::<Vec<_>>(), ["A[2J"]);
+        table.say("closed: \u{1b}]0;x\u{7}");
+        assert_eq!(table.said, "closed: ]0;x");
     }
 }

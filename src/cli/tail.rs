@@ -9,7 +9,7 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use crate::cli::table::Table;
+use crate::cli::table::{Table, harmless};
 use crate::client::{Client, ClientError, Event, Message, Options, Position};
 use crate::config::parse_duration;
 
@@ -94,13 +94,14 @@ impl Tail {
                 _ = interrupt.recv() => break Ok(()),
                 _ = terminate.recv() => break Ok(()),
                 () = until(end) => break Ok(()),
-                event = client.next() => event,
+                // Before the events, which may never cease.
                 _ = redraw.tick() => {
                     if output.flush(&tally).is_err() {
                         break Ok(());
                     }
                     continue;
                 }
+                event = client.next() => event,
             };
             let Some(event) = event else { break Ok(()) };
             match take_in(event, &mut output, &mut tally) {
@@ -178,7 +179,7 @@ impl Output {
     /// What is no message, for whoever watches.
     fn say(&mut self, text: &str) {
         match self {
-            Output::Lines(_) => eprintln!("tapecast: {text}"),
+            Output::Lines(_) => eprintln!("tapecast: {}", harmless(text)),
             Output::Table(table) => table.say(text),
         }
     }

@@ -1,39 +1,23 @@
 //! One connection, in whichever language is spoken there: bytes to what was received.
 
-use std::io;
-use std::sync::Arc;
-
 use bytes::{Buf, Bytes, BytesMut};
-use fastwebsockets::{FragmentCollector, Frame, OpCode, Payload, Role, WebSocket, handshake::generate_key};
-use http_body_util::{BodyExt, Empty};
+use fastwebsockets::{FragmentCollector, Frame, OpCode, Payload};
+use http_body_util::BodyExt;
+use hyper::StatusCode;
 use hyper::body::Incoming;
+use hyper::header::ACCEPT;
 use hyper::upgrade::Upgraded;
-use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use memchr::memchr;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::client::received::Received;
 use crate::client::target::{Language, Target};
 use crate::client::{ClientError, Options, Position};
-
-/// Where the system keeps what it trusts, unless `SSL_CERT_FILE` says otherwise.
-const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
+use crate::dial::{self, DialError, Stream, Trust, Unlogged, websocket};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
-
-/// Most bytes of a refusal that are shown.
-const REASON_BYTES_MAX: usize = 1_000;
-
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// A connection.
 pub(super) enum Link {
@@ -60,61 +44,54 @@ pub(super) struct Block {
 
 impl Link {
     /// Connects, and asks for the streams, from a position on if there is one.
-    pub(super) async fn open(target: &Target, from: Option<&Position>, options: &Options) -> Result<Link, ClientError> {
-        match tokio::time::timeout(options.connect_timeout, Self::open_slowly(target, from, options)).await {
-            Ok(link) => link,
-            Err(_) => Err(ClientError::Timeout(target.authority(), options.connect_timeout)),
+    pub(super) async fn open(
+        target: &Target,
+        from: Option<&Position>,
+        options: &Options,
+        trust: Option<&Trust>,
+    ) -> Result<Link, ClientError> {
+        let opened = Self::open_slowly(target, from, options, trust);
+        match tokio::time::timeout(options.connect_timeout, opened).await {
+            Ok(link) => link.map_err(|error| ClientError::of(error, target.server.to_string())),
+            Err(_) => Err(ClientError::Timeout(target.server.to_string(), options.connect_timeout)),
         }
     }
 
-    async fn open_slowly(target: &Target, from: Option<&Position>, options: &Options) -> Result<Link, ClientError> {
-        let stream = connect(target, options).await?;
-        let opening = target.opening(options.sequence, from);
-        let failed = |error: String| ClientError::Protocol(target.authority(), error);
-        if target.language == Language::Lines {
-            let mut stream = stream;
-            stream
-                .write_all(opening.unwrap_or_default().as_bytes())
-                .await
-                .map_err(|error| failed(error.to_string()))?;
-            return Ok(Link::Lines { stream, text: Text::new(options.message_bytes_max) });
+    async fn open_slowly(
+        target: &Target,
+        from: Option<&Position>,
+        options: &Options,
+        trust: Option<&Trust>,
+    ) -> Result<Link, DialError> {
+        let (opening, path) = (target.opening(options.sequence, from), target.path(options.sequence, from));
+        match target.language {
+            Language::Lines => {
+                let mut stream = dial::connect(&target.server, trust).await?;
+                let said = stream.write_all(opening.unwrap_or_default().as_bytes()).await;
+                said.map_err(|error| DialError::Handshake(error.to_string()))?;
+                Ok(Link::Lines { stream, text: Text::new(options.message_bytes_max) })
+            }
+            Language::Events => {
+                let stream = dial::connect(&target.server, trust).await?;
+                let request = dial::request(&target.server, &path)?.header(ACCEPT, "text/event-stream");
+                let response = dial::ask(stream, request, &Unlogged).await?;
+                if response.status() != StatusCode::OK {
+                    return Err(dial::refusal(response).await);
+                }
+                let (body, text) = (response.into_body(), Text::new(options.message_bytes_max));
+                Ok(Link::Events { body, text, block: Block::default() })
+            }
+            Language::Named | Language::Asked => {
+                let bytes_max = options.message_bytes_max;
+                let socket = websocket::open(&target.server, &path, trust, bytes_max, &Unlogged).await?;
+                let mut websocket = FragmentCollector::new(socket);
+                if let Some(text) = opening {
+                    let said = websocket.write_frame(Frame::text(Payload::Owned(text.into_bytes()))).await;
+                    said.map_err(|error| DialError::Handshake(error.to_string()))?;
+                }
+                Ok(Link::WebSocket(Box::new(websocket)))
+            }
         }
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| failed(error.to_string()))?;
-        tokio::spawn(async move {
-            // Whoever reads from it learns of it.
-            let _ = connection.with_upgrades().await;
-        });
-        let path = target.path(options.sequence, from);
-        let request = Request::get(&path).header("host", target.authority());
-        let request = match target.language {
-            Language::Events => request.header("accept", "text/event-stream"),
-            _ => request
-                .header("connection", "upgrade")
-                .header("upgrade", "websocket")
-                .header("sec-websocket-version", "13")
-                .header("sec-websocket-key", generate_key()),
-        };
-        let request = request.body(Empty::<Bytes>::new()).map_err(|error| failed(error.to_string()))?;
-        let response = sender.send_request(request).await.map_err(|error| failed(error.to_string()))?;
-        if target.language == Language::Events {
-            let response = expect(target, response, StatusCode::OK).await?;
-            let (body, text) = (response.into_body(), Text::new(options.message_bytes_max));
-            return Ok(Link::Events { body, text, block: Block::default() });
-        }
-        let response = expect(target, response, StatusCode::SWITCHING_PROTOCOLS).await?;
-        let upgraded = hyper::upgrade::on(response).await.map_err(|error| failed(error.to_string()))?;
-        let mut websocket = WebSocket::after_handshake(TokioIo::new(upgraded), Role::Client);
-        websocket.set_max_message_size(options.message_bytes_max);
-        // Pings are signs of life; they must be seen.
-        websocket.set_auto_pong(false);
-        let mut websocket = FragmentCollector::new(websocket);
-        if let Some(text) = opening {
-            let frame = Frame::text(Payload::Owned(text.into_bytes()));
-            websocket.write_frame(frame).await.map_err(|error| failed(error.to_string()))?;
-        }
-        Ok(Link::WebSocket(Box::new(websocket)))
     }
 
     /// What comes next.
@@ -174,54 +151,6 @@ async fn next_frame(websocket: &mut FragmentCollector<TokioIo<Upgraded>>) -> Res
             Ok(Received::Over { why: format!("{code} {reason}").trim_end().to_owned(), is_complete: code == 1_000 })
         }
     }
-}
-
-async fn connect(target: &Target, options: &Options) -> Result<Box<dyn Stream>, ClientError> {
-    let failed = |error: io::Error| ClientError::Connect(target.authority(), error);
-    let stream = TcpStream::connect((target.host.as_str(), target.port)).await.map_err(failed)?;
-    stream.set_nodelay(true).map_err(failed)?;
-    if !target.is_tls {
-        return Ok(Box::new(stream));
-    }
-    let name = ServerName::try_from(target.host.clone())
-        .map_err(|error| ClientError::Address(target.host.clone(), error.to_string()))?;
-    let stream = TlsConnector::from(trust(options)?).connect(name, stream).await.map_err(failed)?;
-    Ok(Box::new(stream))
-}
-
-fn trust(options: &Options) -> Result<Arc<ClientConfig>, ClientError> {
-    let named = std::env::var_os("SSL_CERT_FILE").map(Into::into);
-    let path = options.certificates.clone().or(named).unwrap_or_else(|| CERTIFICATES.into());
-    let failed = |error: String| ClientError::Certificates(path.display().to_string(), error);
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(&path).map_err(|error| failed(error.to_string()))? {
-        roots
-            .add(certificate.map_err(|error| failed(error.to_string()))?)
-            .map_err(|error| failed(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(failed("there are none".into()));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| failed(error.to_string()))?;
-    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
-}
-
-/// The answer, if it is the one that was hoped for; else its first words.
-async fn expect(
-    target: &Target,
-    response: Response<Incoming>,
-    hoped: StatusCode,
-) -> Result<Response<Incoming>, ClientError> {
-    if response.status() == hoped {
-        return Ok(response);
-    }
-    let status = response.status();
-    let body = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let text = String::from_utf8_lossy(&body[..body.len().min(REASON_BYTES_MAX)]).trim().to_owned();
-    Err(ClientError::Refused(target.authority(), format!("{status} {text}").trim_end().to_owned()))
 }
 
 impl Text {

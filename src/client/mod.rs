@@ -29,7 +29,6 @@
 //! reconnection is a [`Gap`]. Messages are handed out as the bytes that were received; neither they nor their positions
 //! are copied.
 
-mod backoff;
 mod link;
 mod received;
 mod target;
@@ -47,6 +46,7 @@ use tokio::task::JoinHandle;
 
 use crate::client::link::Link;
 use crate::client::target::Target;
+use crate::dial::{DialError, Trust, TrustError};
 
 /// How a client behaves, and its limits.
 #[derive(Clone, Debug)]
@@ -72,7 +72,7 @@ pub struct Options {
     pub message_bytes_max: usize,
     /// Events that may wait to be taken; beyond it nothing is read, and what waits then waits at the server.
     pub queue_max: usize,
-    /// Certificates to trust, in PEM, in place of the system's.
+    /// Certificates to trust, in PEM, in place of the usual authorities: see [`Trust::of`].
     pub certificates: Option<PathBuf>,
 }
 
@@ -195,15 +195,34 @@ pub enum ClientError {
     /// It takes too long.
     #[error("{0} does not answer within {1:?}")]
     Timeout(String, Duration),
-    /// The server says no.
+    /// The server says no; the last value is what it asks to wait before the next try.
     #[error("{0} refuses: {1}")]
-    Refused(String, String),
+    Refused(String, String, Option<Duration>),
     /// What is spoken there is not understood.
     #[error("{0} speaks otherwise: {1}")]
     Protocol(String, String),
     /// Certificates to trust cannot be had.
-    #[error("certificates of {0}: {1}")]
-    Certificates(String, String),
+    #[error(transparent)]
+    Certificates(#[from] TrustError),
+}
+
+impl ClientError {
+    /// What came of a call upon a server.
+    fn of(error: DialError, authority: String) -> ClientError {
+        match error {
+            DialError::Connect(_, cause) => ClientError::Connect(authority, cause),
+            DialError::Name(name, why) | DialError::Path(name, why) => ClientError::Address(name, why),
+            DialError::Refused { status, text, retry_after } => {
+                ClientError::Refused(authority, format!("{status} {text}").trim_end().to_owned(), retry_after)
+            }
+            error => ClientError::Protocol(authority, error.to_string()),
+        }
+    }
+
+    /// What the server asks to wait before the next try; `None` where it does not.
+    pub fn retry_after(&self) -> Option<Duration> {
+        if let ClientError::Refused(_, _, wait) = self { *wait } else { None }
+    }
 }
 
 /// A connection that comes again. It ends when it is dropped.
@@ -229,9 +248,10 @@ impl Client {
     /// [`ClientError`]; later failures are [`Event`]s.
     pub async fn connect(url: &str, streams: &[&str], options: Options) -> Result<Client, ClientError> {
         let target = Target::parse(url, streams)?;
-        let link = Link::open(&target, options.resume.as_ref(), &options).await?;
+        let trust = target.server.is_tls.then(|| Trust::of(options.certificates.as_deref())).transpose()?;
+        let link = Link::open(&target, options.resume.as_ref(), &options, trust.as_ref()).await?;
         let (sender, events) = mpsc::channel(options.queue_max.max(1));
-        let task = tokio::spawn(task::run(target, link, options, sender));
+        let task = tokio::spawn(task::run((target, trust), link, options, sender));
         Ok(Client { events, task })
     }
 

@@ -4,6 +4,7 @@ use hyper::Uri;
 use serde_json::json;
 
 use crate::client::{ClientError, Position};
+use crate::dial::Destination;
 
 /// What is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,9 +23,7 @@ pub(super) enum Language {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) language: Language,
-    pub(super) is_tls: bool,
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(super) server: Destination,
     /// Path and query, streams included, without positions.
     path: String,
     streams: Vec<String>,
@@ -63,9 +62,11 @@ impl Target {
         };
         let mut target = Target {
             language,
-            is_tls,
-            host: host.trim_matches(['[', ']']).to_owned(),
-            port: uri.port_u16().unwrap_or(port),
+            server: Destination {
+                host: host.trim_matches(['[', ']']).to_owned(),
+                port: uri.port_u16().unwrap_or(port),
+                is_tls,
+            },
             path: path.to_owned(),
             streams: streams.iter().map(|name| (*name).to_owned()).collect(),
         };
@@ -85,20 +86,13 @@ impl Target {
                 query.push("venue=upbit".into());
             }
         }
-        query.retain(|pair| !pair.is_empty() && !pair.starts_with("sequence=") && !pair.starts_with("resume="));
+        // Positions are the options'; one in the address would be gone on from again each time.
+        let is_position = |pair: &str| ["sequence=", "resume=", "lastEventId="].iter().any(|key| pair.starts_with(key));
+        query.retain(|pair| !pair.is_empty() && !is_position(pair));
         if !query.is_empty() {
             target.path = format!("{}?{}", target.path, query.join("&"));
         }
         Ok(target)
-    }
-
-    /// Host and port as they stand in a request.
-    pub(super) fn authority(&self) -> String {
-        if self.host.contains(':') {
-            format!("[{}]:{}", self.host, self.port)
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
     }
 
     /// What is requested: path and query.
@@ -171,6 +165,8 @@ mod tests {
         let from = Position::new("000000ab-7.1");
         let target = Target::parse("http://h", &["trade:A"]).unwrap();
         assert_eq!(target.path(true, from.as_ref()), "/sse?streams=trade:A&venue=upbit&lastEventId=000000ab-7.1");
+        let target = Target::parse("http://h/sse?streams=a@trade&lastEventId=000000ab-1.0", &[]).unwrap();
+        assert_eq!(target.path(true, from.as_ref()), "/sse?streams=a@trade&lastEventId=000000ab-7.1");
         for url in ["", "h:1", "ftp://h/x", "http://h/ndjson"] {
             assert!(Target::parse(url, &[]).is_err(), "{url}");
         }

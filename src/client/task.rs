@@ -1,13 +1,15 @@
 //! A client's life: from one connection to the next, with what it has seen in mind.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc::Sender;
 use tokio::time::{sleep, timeout};
 
-use crate::client::backoff::Backoff;
 use crate::client::link::Link;
 use crate::client::received::Received;
 use crate::client::target::Target;
 use crate::client::{ClientError, Event, Gap, Options, Position};
+use crate::dial::{Backoff, Trust};
 
 /// What a client knows of its way so far.
 struct Way {
@@ -32,7 +34,12 @@ enum Over {
 }
 
 /// Hands out events until it is over. Whoever drops the receiver ends it.
-pub(super) async fn run(target: Target, first: Link, options: Options, events: Sender<Event>) {
+pub(super) async fn run(
+    (target, trust): (Target, Option<Trust>),
+    first: Link,
+    options: Options,
+    events: Sender<Event>,
+) {
     let mut way = Way { seen: options.resume.clone(), asked: options.resume.clone(), is_refused: false, events };
     let mut backoff = Backoff::new(options.pause, options.pause_max);
     let mut link = first;
@@ -46,7 +53,7 @@ pub(super) async fn run(target: Target, first: Link, options: Options, events: S
         if !options.reconnects {
             return way.end(why, false).await;
         }
-        match way.come_again(&target, why, &options, &mut backoff).await {
+        match way.come_again((&target, trust.as_ref()), why, &options, &mut backoff).await {
             Ok(Some(again)) => link = again,
             Ok(None) => return,
             Err(why) => return way.end(why, false).await,
@@ -63,7 +70,7 @@ impl Way {
                 Ok(Err(why)) => return Over::Lost(why),
                 Err(_) => return Over::Lost(format!("nothing came for {:?}", options.silence_max)),
             };
-            backoff.failures = 0;
+            backoff.reset();
             let event = match received {
                 Received::Message(message) => {
                     if let Some(position) = &message.position {
@@ -103,22 +110,24 @@ impl Way {
     /// Tries until there is a connection; `None` if nobody listens any more.
     async fn come_again(
         &mut self,
-        target: &Target,
+        (target, trust): (&Target, Option<&Trust>),
         mut why: String,
         options: &Options,
         backoff: &mut Backoff,
     ) -> Result<Option<Link>, String> {
+        // What the server asks to wait counts where it is longer.
+        let mut wait = Duration::ZERO;
         loop {
-            if options.attempts_max > 0 && backoff.failures >= options.attempts_max {
-                return Err(format!("{why}; gave up after {} attempts", backoff.failures));
+            if options.attempts_max > 0 && backoff.failures() >= options.attempts_max {
+                return Err(format!("{why}; gave up after {} attempts", backoff.failures()));
             }
-            let pause = backoff.pause(getrandom::u64().unwrap_or(0));
+            let pause = backoff.pause().max(std::mem::take(&mut wait));
             if self.events.send(Event::Lost { why, pause }).await.is_err() {
                 return Ok(None);
             }
             sleep(pause).await;
             let from = if options.sequence { self.seen.clone() } else { None };
-            match Link::open(target, from.as_ref(), options).await {
+            match Link::open(target, from.as_ref(), options, trust).await {
                 Ok(link) => {
                     let gap = from.is_none().then(|| Gap {
                         from: None,
@@ -141,7 +150,10 @@ impl Way {
                 Err(error @ (ClientError::Address(..) | ClientError::Certificates(..))) => {
                     return Err(error.to_string());
                 }
-                Err(error) => why = error.to_string(),
+                Err(error) => {
+                    wait = error.retry_after().unwrap_or_default();
+                    why = error.to_string();
+                }
             }
         }
     }

@@ -55,8 +55,11 @@ pub trait History {
     /// Whether it reaches back to the first tick there was.
     fn is_whole(&self) -> bool;
 
-    /// Hands out all of them, oldest first, up to the last one that was read.
-    fn each(&self, f: &mut dyn FnMut(&Tick, &[Level]));
+    /// Number of the message that the oldest of them belongs to; `None` if there are none.
+    fn oldest(&self) -> Option<u64>;
+
+    /// Hands out those of this message and of all after it, oldest first, up to the last one that was read.
+    fn each(&self, from: u64, f: &mut dyn FnMut(&Tick, &[Level]));
 }
 
 impl<S: Sink> Fanout<S> {
@@ -81,7 +84,8 @@ impl<S: Sink> Fanout<S> {
     /// # Errors
     /// [`Lost`], and nothing is appended.
     ///
-    /// Cost: one pass over the history, and what there is to render; a rare request's, not a tick's.
+    /// Cost: one pass over what came after the position, and what there is to render; over the whole history where an
+    /// array of all symbols is wanted, for that begins with the second before. A rare request's, not a tick's.
     pub fn resume(
         &mut self,
         wants: &[Want],
@@ -100,21 +104,19 @@ impl<S: Sink> Fanout<S> {
         let begin = (out.bytes.len(), out.marks.len());
         let mut missed = Missed::new(wants, Since::Position(from), history.is_whole());
         missed.resolve(&self.symbols);
+        if let Some(oldest) = history.oldest() {
+            // Of a message that has gone in part it is not known which of its ticks are left.
+            let reaches = if missed.is_whole { from.sequence + 1 >= oldest } else { from.sequence > oldest };
+            if !reaches {
+                return Err(Lost::Gone);
+            }
+        }
         self.frame.id = EventId { epoch: live.epoch, sequence: 0, place: 0 };
         let mut verdict = Ok(());
-        let mut is_first = true;
-        history.each(&mut |tick, levels| {
+        let first = if missed.collected_wants.is_empty() { from.sequence } else { 0 };
+        history.each(first, &mut |tick, levels| {
             if verdict.is_err() {
                 return;
-            }
-            if std::mem::take(&mut is_first) {
-                // Of a message that has gone in part it is not known which of its ticks are left.
-                let reaches =
-                    if missed.is_whole { from.sequence + 1 >= tick.sequence } else { from.sequence > tick.sequence };
-                if !reaches {
-                    verdict = Err(Lost::Gone);
-                    return;
-                }
             }
             self.frame.id.advance(tick.sequence);
             let rendered = &self.metrics.cores[self.core].frames_rendered;

@@ -118,6 +118,30 @@ impl<T, I: Copy> Reader<T, I> {
         Ok(())
     }
 
+    /// Looks at one tick of the [`history`](Self::history) again; `None` outside of it.
+    pub fn look_back<R>(&self, sequence: u64, f: impl FnOnce(&T) -> R) -> Option<R> {
+        if !self.history().contains(&sequence) {
+            return None;
+        }
+        // SAFETY: As in `read_history`.
+        Some(unsafe { self.shared.visit(sequence, |slot, _| f(slot)) })
+    }
+
+    /// Where in the [`history`](Self::history) the first tick is that is not before something; its end if all are.
+    /// `is_before` holds for all ticks up to some place, and for none behind it. Cost: it is asked as often as the
+    /// history's length has binary digits.
+    pub fn search_history(&self, mut is_before: impl FnMut(&T) -> bool) -> u64 {
+        let Range { mut start, mut end } = self.history();
+        while start < end {
+            let middle = start + (end - start) / 2;
+            match self.look_back(middle, &mut is_before) {
+                Some(true) => start = middle + 1,
+                Some(false) | None => end = middle,
+            }
+        }
+        start
+    }
+
     /// Announces that this reader is about to wait for its waker, and looks once more.
     ///
     /// True: parked, and the waker will be called for whatever is published and followed by
@@ -236,6 +260,23 @@ mod tests {
         assert_eq!(tick(&[3; 2]), 2..4, "positions 7 to 12");
         assert_eq!(tick(&[4; 4]), 4..5, "13 to 15 are padding: from 11 to 19 would be nine");
         assert_eq!(tick(&[]), 4..6, "nothing takes no place");
+    }
+
+    #[test]
+    fn a_place_in_the_history_is_found_by_what_is_there() {
+        let (mut publisher, mut reader) = ring(LIMITS);
+        let search = |reader: &Reader<u64, u8>, least| reader.search_history(|tick| *tick < least);
+        assert_eq!((search(&reader, 0), reader.look_back(0, |tick| *tick)), (0, None));
+        for tick in 0..12 {
+            publisher.publish(&[], |slot| *slot = tick * 10);
+            reader.poll(1, |_, _, _| ());
+        }
+        let (start, end) = (reader.history().start, reader.history().end);
+        assert_eq!(reader.look_back(start, |tick| *tick), Some(start * 10));
+        assert_eq!([start - 1, end].map(|place| reader.look_back(place, |tick| *tick)), [None; 2]);
+        for (least, place) in [(0, start), (start * 10, start), (start * 10 + 1, start + 1), (110, 11), (111, end)] {
+            assert_eq!(search(&reader, least), place, "{least}");
+        }
     }
 
     #[test]

@@ -74,9 +74,14 @@ impl History for Readable<'_> {
         self.0.history().start == 0
     }
 
-    fn each(&self, f: &mut dyn FnMut(&Tick, &[Level])) {
-        let read = self.0.read_history(self.0.history().start, |_, tick, levels| f(tick, levels));
-        debug_assert!(read.is_ok(), "a history begins where it says");
+    fn oldest(&self) -> Option<u64> {
+        self.0.look_back(self.0.history().start, |tick| tick.sequence)
+    }
+
+    fn each(&self, from: u64, f: &mut dyn FnMut(&Tick, &[Level])) {
+        let start = self.0.search_history(|tick| tick.sequence < from);
+        let read = self.0.read_history(start, |_, tick, levels| f(tick, levels));
+        debug_assert!(read.is_ok(), "a history is as long as it says");
     }
 }
 

@@ -45,6 +45,33 @@ fn a_recording_of_a_replay_is_the_tape_that_was_replayed() {
 }
 
 #[test]
+fn over_tls_books_included_it_is_the_same() {
+    let Some((feed, told)) = recording() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let (out, certificate) = (folder.path().join("copy.tape"), folder.path().join("certificate.pem"));
+    let flags = ["--feed", &feed, "--speed", "max", "--wait-for-clients", "1"];
+    let server = Server::start(&[&flags[..], &["--tls-self-signed", "--tls-listen", "127.0.0.1:0"]].concat());
+    std::fs::write(&certificate, server.get("/certificate.pem").2).unwrap();
+    let (from, host) = (format!("binance:{STREAMS}"), format!("wss://{}", server.tls_address.unwrap()));
+    // Whom it does not know it does not trust.
+    let stranger = Recorder::start(&folder.path().join("none.tape"), &["--from", &from, "--host", &host]);
+    wait_for(&folder.path().join("none.tape"), "distrust", |entries| {
+        entries.iter().any(|entry| entry.form == Form::Lost && entry.text.contains("invalid peer certificate"))
+    });
+    stranger.end();
+    let ca = certificate.to_str().unwrap();
+    let recorder = Recorder::start(&out, &["--from", &from, "--host", &host, "--ca", ca]);
+    wait_for(&out, "all messages", |entries| {
+        let snapshots = entries.iter().filter(|entry| entry.text.starts_with("{\"lastUpdateId\"")).count();
+        streamed(entries).len() >= told.len() && snapshots >= 3
+    });
+    recorder.end();
+    let entries = entries(&out);
+    assert_eq!(streamed(&entries), told);
+    assert_eq!((count(&entries, Form::Gap), count(&entries, Form::Lost)), (0, 0));
+}
+
+#[test]
 fn with_two_connections_twenty_cuts_lose_nothing_and_repeat_nothing() {
     let Some((feed, told)) = recording() else { return };
     let folder = tempfile::tempdir().unwrap();

@@ -119,7 +119,6 @@ fn socketio_item_65_whoever_cannot_go_on_begins_anew() {
         let (new_sid, new_pid) = ids(&answer);
         assert!(new_sid != sid && new_pid != pid, "{packet}");
     };
-    anew(&format!(r#"40/binance,{{"pid":"{pid}","offset":"{last}"}}"#));
     leave(client);
     anew(&format!(r#"40/binance,{{"pid":"{pid}"}}"#));
     anew(&format!(r#"40/binance,{{"offset":"{last}"}}"#));
@@ -148,71 +147,36 @@ fn socketio_item_65_time_runs_out() {
     assert_ne!(ids(&answer).1, pid);
 }
 
-/// Reads all trades in order, leaving and coming back after ever other numbers of them; how often.
-fn read_with_cuts(server: &Server, seed: u64, last_id: i64) -> usize {
-    let (mut client, answer) = connect(server, "40/binance,");
-    let (sid, pid) = ids(&answer);
-    client.say(SUBSCRIBE);
-    assert_eq!(text(&mut client), r#"43/binance,0[{"ok":true}]"#);
-    let (mut seen, mut cuts, mut state) = (0, 0, seed);
-    loop {
-        let mut last = String::new();
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        for _ in 0..50 + (state >> 33) % 400 {
-            let (offset, id) = offset(&text(&mut client));
-            assert_eq!(id, seen + 1, "client {seed} after {cuts} cuts");
-            (last, seen) = (offset, id);
-            if seen == last_id {
-                return cuts;
-            }
-        }
-        leave(client);
-        cuts += 1;
-        let mut packet;
-        (client, packet) = connect(server, &format!(r#"40/binance,{{"pid":"{pid}","offset":"{last}"}}"#));
-        while packet.starts_with("42") {
-            let (_, id) = offset(&packet);
-            assert_eq!(id, seen + 1, "client {seed}, replayed after {cuts} cuts");
-            seen = id;
-            if seen == last_id {
-                return cuts;
-            }
-            packet = text(&mut client);
-        }
-        assert_eq!(ids(&packet), (sid.clone(), pid.clone()), "client {seed} after {cuts} cuts");
-    }
-}
-
-fn crowd(clients: u64, trades: i64) {
+/// A connection that breaks without a word is open to the server until a ping is not answered.
+#[test]
+fn socketio_item_64_whoever_is_back_before_the_server_knows_takes_its_own_place() {
     let folder = tempfile::tempdir().unwrap();
-    let lines: Vec<_> = (1..=trades).map(|number| support::trade(number, 1_700_000_000_000 + number * 2)).collect();
-    let tape = support::tape(&folder, "trades.jsonl", &lines);
-    let waits = clients.to_string();
-    let start = ["--feed", &tape, "--wait-for-clients", &waits, "--writers", "2", "--attempts-max", "0"];
-    let more = ["--ring-ticks", "131072", "--history-ticks", "65536", "--socketio-recovery", "120s"];
-    let server = Server::start(&[&start[..], &more].concat());
-    let cuts: usize = std::thread::scope(|scope| {
-        let begin = |seed| {
-            scope.spawn({
-                let server = &server;
-                move || read_with_cuts(server, seed, trades)
-            })
-        };
-        let threads: Vec<_> = (0..clients).map(begin).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
-    });
-    println!("{clients} clients, {cuts} cuts");
-    assert!(cuts as u64 > 3 * clients, "{cuts} cuts");
-}
-
-#[test]
-fn a_crowd_that_leaves_and_comes_back_has_missed_nothing() {
-    crowd(24, 2_500);
-}
-
-/// The same with a thousand: `cargo test --release --test socketio -- --ignored --nocapture`, with `ulimit -n 8192`.
-#[test]
-#[ignore = "takes long"]
-fn a_thousand_that_leave_and_come_back_have_missed_nothing() {
-    crowd(1_000, 6_000);
+    let server = server(&folder, 4_000, &["--socketio-recovery", "120s"]);
+    let (mut first, answer) = connect(&server, "40/binance,");
+    let (sid, pid) = ids(&answer);
+    first.say(SUBSCRIBE);
+    text(&mut first);
+    let (mut last, mut seen) = offset(&text(&mut first));
+    // Kept open: the server knows of none of their ends.
+    let mut broken = vec![first];
+    for round in 0..4 {
+        let (client, mut packet) = connect(&server, &format!(r#"40/binance,{{"pid":"{pid}","offset":"{last}"}}"#));
+        broken.push(client);
+        let client = broken.last_mut().unwrap();
+        let mut is_back = false;
+        for _ in 0..200 {
+            if packet.starts_with("40") {
+                assert_eq!(ids(&packet), (sid.clone(), pid.clone()), "round {round}");
+                is_back = true;
+            } else {
+                let (offset, id) = offset(&packet);
+                assert_eq!(id, seen + 1, "round {round}");
+                (last, seen) = (offset, id);
+            }
+            packet = text(client);
+        }
+        assert!(is_back, "round {round}");
+        // The end of a connection whose place is taken takes nothing with it.
+        leave(broken.swap_remove(0));
+    }
 }

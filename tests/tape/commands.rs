@@ -29,6 +29,19 @@ fn lines_of_any_kind_survive_byte_for_byte() {
 }
 
 #[test]
+fn whoever_has_seen_enough_of_a_list_is_no_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, tape) = (path(&folder, "one.jsonl"), path(&folder, "one.tape"));
+    std::fs::write(&input, b"5 {}\n").unwrap();
+    done(&["import", &input, "--out", &tape]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tapecast"));
+    let output = command.args(["tape", "info", &tape]).stdout(writer).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
 fn of_a_file_that_is_cut_what_is_there_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let text: String = (1..20_000).map(|n| format!("{n} {{\"number\":{}}}\n", n * 7_919 % 10_007)).collect();

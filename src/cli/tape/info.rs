@@ -1,6 +1,7 @@
 //! `tapecast tape info`: what a tape holds, from its index.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -26,47 +27,57 @@ const ROWS_MAX: usize = 20;
 
 impl Info {
     pub(super) fn run(self) -> anyhow::Result<()> {
+        // Whoever reads may have seen enough.
+        let mut out = io::stdout().lock();
         for (place, file) in self.files.iter().enumerate() {
             if place > 0 {
-                println!();
+                let _ = writeln!(out);
             }
-            self.tell(&open(file)?, file);
+            match self.tell(&open(file)?, file, &mut out) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+                told => told?,
+            }
         }
         Ok(())
     }
 
-    fn tell(&self, reader: &Reader, file: &Path) {
+    fn tell(&self, reader: &Reader, file: &Path, out: &mut impl Write) -> io::Result<()> {
         let index = reader.index();
         let (records, blocks) = (index.records(), index.entries.len());
-        println!("{}", file.display());
+        writeln!(out, "{}", file.display())?;
         let Some((low, high)) = index.span() else {
-            println!("  no records");
-            return;
+            writeln!(out, "  no records")?;
+            return Ok(());
         };
         let span_ns = high.abs_diff(low);
         let last_sequence = index.entries.last().map_or(0, |entry| entry.end_sequence() - 1);
         let first_sequence = index.entries.first().map_or(0, |entry| entry.first_sequence);
-        println!("  span         {} to {}, {}", format(low), format(high), format_span(span_ns));
-        println!("  records      {records}, numbered {first_sequence} to {last_sequence}, {}", rate(records, span_ns));
+        writeln!(out, "  span         {} to {}, {}", format(low), format(high), format_span(span_ns))?;
+        writeln!(
+            out,
+            "  records      {records}, numbered {first_sequence} to {last_sequence}, {}",
+            rate(records, span_ns)
+        )?;
         if let Some((entry, per_second)) = busiest(&index.entries) {
-            println!("  busiest      {per_second:.0} a second, in the block from {}", format(entry.time_low));
+            writeln!(out, "  busiest      {per_second:.0} a second, in the block from {}", format(entry.time_low))?;
         }
         if let Some(entry) = index.entries.iter().max_by_key(|entry| entry.silence_ns) {
             let (from, to) = (format(entry.time_low), format(entry.time_high));
-            println!("  silence      {} at most, between {from} and {to}", format_span(entry.silence_ns));
+            writeln!(out, "  silence      {} at most, between {from} and {to}", format_span(entry.silence_ns))?;
         }
-        self.tell_gaps(reader);
+        self.tell_gaps(reader, out)?;
         let content: u64 = index.entries.iter().map(|entry| u64::from(entry.content_bytes)).sum();
         let stored: u64 = index.entries.iter().map(|entry| u64::from(entry.length)).sum();
         let (length, ratio) = (reader.length(), content as f64 / stored.max(1) as f64);
-        println!("  blocks       {blocks}, of {} before compression on average", size(content / blocks as u64));
-        println!(
+        writeln!(out, "  blocks       {blocks}, of {} before compression on average", size(content / blocks as u64))?;
+        writeln!(
+            out,
             "  size         {} ({length} bytes), {} before compression, 1:{ratio:.1}",
             size(length),
             size(content)
-        );
+        )?;
         if !reader.is_finished() {
-            println!("  index        none that is whole: it was made from the blocks' headers");
+            writeln!(out, "  index        none that is whole: it was made from the blocks' headers")?;
         }
         let (mut kinds, mut symbols) = (BTreeMap::<String, Total>::new(), BTreeMap::<String, Total>::new());
         for (label, total) in index.tally.iter() {
@@ -79,12 +90,12 @@ impl Info {
             let records = records - labelled;
             add(&mut kinds, "not counted by kind".to_owned(), Total { records, bytes: 0 });
         }
-        self.list("kinds", kinds, span_ns);
-        self.list("symbols", symbols, span_ns);
+        self.list("kinds", kinds, span_ns, out)?;
+        self.list("symbols", symbols, span_ns, out)
     }
 
     /// What the recorder knows to be missing, and what the file lacks.
-    fn tell_gaps(&self, reader: &Reader) {
+    fn tell_gaps(&self, reader: &Reader, out: &mut impl Write) -> io::Result<()> {
         let of_kind = |kind: &str| {
             let labels = reader.index().tally.iter();
             labels.filter(|(label, _)| Label::parse(label).kind == kind).map(|(_, total)| total.records).sum::<u64>()
@@ -100,25 +111,27 @@ impl Info {
             end = entry.end_sequence();
         }
         let missing = if missing == 0 { String::new() } else { format!("; {missing} records are missing") };
-        println!("  gaps         {noted}{missing}");
+        writeln!(out, "  gaps         {noted}{missing}")?;
         let damages = reader.damages().filter(|damage| damage.what != What::Unfinished);
         for damage in damages.take(if self.all { usize::MAX } else { ROWS_MAX }) {
-            println!("  damage       {damage}");
+            writeln!(out, "  damage       {damage}")?;
         }
+        Ok(())
     }
 
-    fn list(&self, title: &str, totals: BTreeMap<String, Total>, span_ns: u64) {
+    fn list(&self, title: &str, totals: BTreeMap<String, Total>, span_ns: u64, out: &mut impl Write) -> io::Result<()> {
         let mut rows: Vec<_> = totals.into_iter().collect();
         rows.sort_by_key(|(_, total)| std::cmp::Reverse(total.records));
         let shown = if self.all { rows.len() } else { rows.len().min(ROWS_MAX) };
-        println!("  {title}");
+        writeln!(out, "  {title}")?;
         for (name, total) in &rows[..shown] {
             let rate = rate(total.records, span_ns);
-            println!("    {name:<34} {:>12} {:>12}  {rate}", total.records, size(total.bytes));
+            writeln!(out, "    {name:<34} {:>12} {:>12}  {rate}", total.records, size(total.bytes))?;
         }
         if rows.len() > shown {
-            println!("    and {} more (--all lists them)", rows.len() - shown);
+            writeln!(out, "    and {} more (--all lists them)", rows.len() - shown)?;
         }
+        Ok(())
     }
 }
 

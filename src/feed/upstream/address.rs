@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::dial::Destination;
+
 /// Whose rules an upstream follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
@@ -18,18 +20,14 @@ pub enum Family {
 pub struct Address {
     /// Whose rules it follows.
     pub family: Family,
-    /// Whether TLS is spoken.
-    pub is_secure: bool,
-    /// Host, without the brackets of an IPv6 address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
+    /// The server.
+    pub server: Destination,
     /// Path and query.
     pub path: String,
     /// What is sent when it is connected.
     pub requests: Vec<String>,
-    /// Where REST answers, as host, port and whether with TLS; `None` where none does.
-    pub rest: Option<(String, u16, bool)>,
+    /// Where REST answers; `None` where nothing does.
+    pub rest: Option<Destination>,
 }
 
 /// Types that are asked of Upbit where none is named.
@@ -55,8 +53,8 @@ impl Address {
             }
             let mut address = Address::at(host.unwrap_or("wss://stream.binance.com:9443"), Family::Binance)?;
             address.path = format!("/stream?streams={}", streams.join("/"));
-            let own = (address.host.clone(), address.port, address.is_secure);
-            address.rest = Some(if host.is_some() { own } else { ("api.binance.com".to_owned(), 443, true) });
+            let own = address.server.clone();
+            address.rest = Some(if host.is_some() { own } else { binance_rest() });
             return Ok(address);
         }
         if let Some(rest) = text.strip_prefix("upbit:") {
@@ -92,7 +90,7 @@ impl Address {
     fn at(url: &str, family: Family) -> Result<Address, String> {
         let failed = || format!("`{url}` is no place to connect to: give for instance ws://127.0.0.1:9400");
         let (scheme, rest) = url.split_once("://").unwrap_or(("ws", url));
-        let is_secure = match scheme {
+        let is_tls = match scheme {
             "ws" | "http" => false,
             "wss" | "https" => true,
             _ => return Err(failed()),
@@ -106,22 +104,21 @@ impl Address {
         if authority.host().is_empty() || path.contains([' ', '#']) || authority.as_str().contains('@') {
             return Err(failed());
         }
-        let port = authority.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
+        let port = authority.port_u16().unwrap_or(if is_tls { 443 } else { 80 });
         let host = authority.host().trim_matches(['[', ']']).to_owned();
-        Ok(Address { family, is_secure, host, port, path, requests: Vec::new(), rest: None })
+        let server = Destination { host, port, is_tls };
+        Ok(Address { family, server, path, requests: Vec::new(), rest: None })
     }
+}
 
-    /// What stands in the header `Host`.
-    pub(super) fn authority(host: &str, port: u16) -> String {
-        let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
-        if matches!(port, 80 | 443) { host } else { format!("{host}:{port}") }
-    }
+fn binance_rest() -> Destination {
+    Destination { host: "api.binance.com".to_owned(), port: 443, is_tls: true }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.is_secure { "wss" } else { "ws" };
-        write!(f, "{scheme}://{}{}", Address::authority(&self.host, self.port), self.path)
+        let scheme = if self.server.is_tls { "wss" } else { "ws" };
+        write!(f, "{scheme}://{}{}", self.server.authority(), self.path)
     }
 }
 
@@ -142,7 +139,7 @@ mod tests {
         }
         let request = r#"[{"ticket":"tapecast"},{"type":"trade","codes":["KRW-BTC","KRW-ETH"]}]"#;
         assert_eq!(read("upbit:trade:KRW-BTC,KRW-ETH", None).requests, [request]);
-        assert_eq!(read("binance:a@depth", None).rest, Some(("api.binance.com".to_owned(), 443, true)));
+        assert_eq!(read("binance:a@depth", None).rest, Some(binance_rest()));
         for text in ["binance:", "upbit:trade:", "ftp://a", "ws://", "ws://a b/", "btcusdt@trade"] {
             assert!(Address::parse(text, None, &[]).is_err(), "{text}");
         }

@@ -8,13 +8,15 @@ use fastwebsockets::{FragmentCollectorRead, Frame, OpCode, Payload, WebSocketErr
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use crate::dial::websocket::{self, Socket};
+use crate::dial::{DialError, Log};
 use crate::feed::upstream::line::Context;
 use crate::feed::upstream::snapshots;
-use crate::feed::upstream::wire::{self, Failure, Log, Socket};
+use crate::tape::record::MESSAGE_BYTES_MAX;
 use crate::tape::{Direction, Form};
 
 /// The longest a handshake or a REST answer may take.
-pub(super) const ANSWER_MAX: Duration = Duration::from_secs(10);
+const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// How long what is closed is still read.
 const CLOSING_MAX: Duration = Duration::from_secs(1);
@@ -38,12 +40,35 @@ impl Log for Heads<'_> {
     }
 }
 
+/// Why nothing came of a try, and what the server asks to wait.
+pub(super) struct Failure {
+    pub(super) reason: String,
+    pub(super) retry_after: Option<Duration>,
+}
+
+impl Failure {
+    pub(super) fn new(reason: String) -> Failure {
+        Failure { reason, retry_after: None }
+    }
+
+    /// Waits for an answer as long as one may take.
+    pub(super) async fn or<T>(answer: impl Future<Output = Result<T, DialError>>) -> Result<T, Failure> {
+        match timeout(ANSWER_MAX, answer).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(Failure { reason: error.to_string(), retry_after: error.retry_after() }),
+            Err(_) => Err(Failure::new(format!("no answer within {ANSWER_MAX:?}"))),
+        }
+    }
+}
+
 /// Opens a connection to an address.
 pub(super) async fn connect(context: &Context, group: usize, number: u32) -> Result<Socket, Failure> {
     let address = &context.addresses[group];
     let heads = Heads { context, number };
-    let opened = timeout(ANSWER_MAX, wire::open(address, &context.trust, &heads)).await;
-    let socket = opened.unwrap_or_else(|_| Err(Failure::new(format!("no answer within {ANSWER_MAX:?}"))))?;
+    let (server, trust) = (&address.server, Some(&context.trust));
+    let mut socket = Failure::or(websocket::open(server, &address.path, trust, MESSAGE_BYTES_MAX, &heads)).await?;
+    // Closes are written down, and then answered.
+    socket.set_auto_close(false);
     let mut hub = context.hub.borrow_mut();
     hub.note(number, Form::Opened, &address.to_string());
     hub.opened(group, number);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use crate::feed::upstream::arbiter::{Arbiter, Verdict};
 use crate::feed::upstream::{Sink, Stats, now_ns};
@@ -18,8 +18,8 @@ pub(super) struct Group {
     pub(super) arbiter: Arbiter,
     /// Of each stream of changes to a book, the last update.
     last_ids: FxHashMap<Stream, i64>,
-    /// Streams whose snapshot is on its way.
-    pub(super) awaited: FxHashSet<Stream>,
+    /// Streams whose snapshot is on its way, and the update before which it may not end: another gap may come meanwhile.
+    awaited: FxHashMap<Stream, i64>,
     /// Connections that are open.
     pub(super) open: usize,
     /// When the last message came, if nothing is open since.
@@ -30,8 +30,6 @@ pub(super) struct Group {
 pub(super) struct Need {
     pub(super) stream: Stream,
     pub(super) symbol: String,
-    /// The snapshot may not end before this update.
-    pub(super) first_id: i64,
 }
 
 pub(super) struct Hub {
@@ -111,11 +109,32 @@ impl Hub {
                     let text = format!("{symbol}: book updates {} to {} are missing", before + 1, first_id - 1);
                     self.note(connection, Form::Gap, &text);
                 }
-                need = Some(Need { stream, symbol, first_id });
+                let is_on_its_way = self.groups[group].awaited.insert(stream, first_id).is_some();
+                need = (!is_on_its_way).then_some(Need { stream, symbol });
             }
         }
         self.put(connection, Direction::From, form, bytes);
-        need.filter(|need| self.groups[group].awaited.insert(need.stream))
+        need
+    }
+
+    /// Takes a snapshot in that ends with this update.
+    ///
+    /// # Errors
+    /// The update that it would have to reach at the least.
+    pub(super) fn on_snapshot(
+        &mut self,
+        (group, connection): (usize, u32),
+        stream: Stream,
+        last_id: i64,
+        bytes: &[u8],
+    ) -> Result<(), i64> {
+        let awaited = &mut self.groups[group].awaited;
+        if let Some(first_id) = awaited.get(&stream).copied().filter(|first_id| last_id + 1 < *first_id) {
+            return Err(first_id);
+        }
+        awaited.remove(&stream);
+        self.put(connection, Direction::From, Form::Text, bytes);
+        Ok(())
     }
 
     /// A connection is open. Where none was, what was missed is noted.
@@ -166,4 +185,45 @@ impl Hub {
 fn is_reply(bytes: &[u8]) -> bool {
     let text = bytes.trim_ascii_start();
     [&b"{\"result\":"[..], b"{\"id\":", b"{\"error\":", b"{\"status\":"].iter().any(|start| text.starts_with(start))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nowhere;
+
+    impl Sink for Nowhere {
+        fn take(&mut self, _: &Message<'_>) -> Result<(), TapeError> {
+            Ok(())
+        }
+
+        fn idle(&mut self) -> Result<(), TapeError> {
+            Ok(())
+        }
+
+        fn finish(&mut self) -> Result<(), TapeError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_snapshot_that_was_asked_for_before_another_gap_is_not_enough() {
+        let stats = Arc::new(Stats::default());
+        let mut hub = Hub::new(Box::new(Nowhere), 1, Arc::clone(&stats));
+        let mut change = |first: i64, last: i64| {
+            let text = format!(
+                r#"{{"stream":"btcusdt@depth@100ms","data":{{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":{first},"u":{last},"b":[],"a":[]}}}}"#
+            );
+            hub.on_message(0, 0, Form::Text, text.as_bytes()).map(|need| need.stream)
+        };
+        let stream = change(10, 12).expect("the first change needs its book");
+        assert!(change(13, 15).is_none());
+        // One is on its way already.
+        assert!(change(20, 22).is_none());
+        assert_eq!(stats.gaps(), 1);
+        assert_eq!(hub.on_snapshot((0, 1), stream, 18, b"{}"), Err(20));
+        assert_eq!(hub.on_snapshot((0, 1), stream, 19, b"{}"), Ok(()));
+        assert!(hub.groups[0].awaited.is_empty());
+    }
 }

@@ -5,16 +5,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
 use tokio::sync::{oneshot, watch};
 use tokio::task::{JoinHandle, spawn_local};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use crate::dial::websocket::Socket;
+use crate::dial::{Backoff, Trust};
 use crate::feed::upstream::address::Address;
-use crate::feed::upstream::backoff::Backoff;
 use crate::feed::upstream::connection::{connect, read};
 use crate::feed::upstream::hub::Hub;
-use crate::feed::upstream::wire::Socket;
 use crate::feed::upstream::{Plan, Sink, Stats};
 use crate::tape::{Form, TapeError};
 
@@ -32,7 +31,7 @@ const ENDING_MAX: Duration = Duration::from_secs(2);
 
 /// What an upstream is begun with.
 pub(super) struct Parts {
-    pub(super) trust: Arc<ClientConfig>,
+    pub(super) trust: Trust,
     pub(super) plan: Plan,
     pub(super) stopped: watch::Receiver<bool>,
     pub(super) stats: Arc<Stats>,
@@ -41,7 +40,7 @@ pub(super) struct Parts {
 /// What all tasks of an upstream share.
 pub(super) struct Context {
     pub(super) addresses: Vec<Address>,
-    pub(super) trust: Arc<ClientConfig>,
+    pub(super) trust: Trust,
     pub(super) plan: Plan,
     pub(super) stopped: watch::Receiver<bool>,
     pub(super) hub: RefCell<Hub>,
@@ -135,7 +134,7 @@ async fn keep(context: Rc<Context>, group: usize) {
                 wait = failure.retry_after.unwrap_or_default();
             }
         }
-        if context.rests(backoff.next().max(wait)).await {
+        if context.rests(backoff.pause().max(wait)).await {
             return;
         }
     }
@@ -156,7 +155,7 @@ async fn renew(context: &Rc<Context>, group: usize, mut open: Open) {
             Err(failure) => {
                 let text = format!("the connection could not be renewed: {}", failure.reason);
                 context.hub.borrow_mut().note(number, Form::Remark, &text);
-                renew_at = Instant::now() + backoff.next().max(failure.retry_after.unwrap_or_default());
+                renew_at = Instant::now() + backoff.pause().max(failure.retry_after.unwrap_or_default());
                 continue;
             }
         };
@@ -169,7 +168,7 @@ async fn renew(context: &Rc<Context>, group: usize, mut open: Open) {
             sleep(LOOK_EVERY).await;
         }
         if next.task.is_finished() && !open.task.is_finished() {
-            renew_at = Instant::now() + backoff.next();
+            renew_at = Instant::now() + backoff.pause();
             continue;
         }
         context.hub.borrow_mut().note(number, Form::Remark, "this connection takes over");

@@ -25,15 +25,12 @@
 
 mod address;
 mod arbiter;
-mod backoff;
 mod connection;
 mod hub;
 mod line;
 mod live;
 mod recorder;
 mod snapshots;
-mod trust;
-mod wire;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,6 +46,7 @@ pub(super) use live::Live;
 pub use live::{LiveRun, Spec};
 pub use recorder::{Recorder, Series};
 
+use crate::dial::{Trust, TrustError};
 use crate::tape::{Message, TapeError};
 
 /// How an upstream is kept.
@@ -109,13 +107,8 @@ pub trait Sink: Send {
 #[derive(Debug, Error)]
 pub enum UpstreamError {
     /// Nobody to trust.
-    #[error("cannot read certificates from {path}: {reason}")]
-    Trust {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     /// The system gives no thread or no runtime.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -174,8 +167,7 @@ impl Upstream {
     pub fn start(addresses: Vec<Address>, plan: Plan, sink: Box<dyn Sink>) -> Result<Upstream, UpstreamError> {
         let (stop, stopped) = watch::channel(false);
         let stats = Arc::new(Stats::default());
-        let context =
-            line::Parts { trust: trust::trust(plan.ca.as_deref())?, plan, stopped, stats: Arc::clone(&stats) };
+        let context = line::Parts { trust: Trust::of(plan.ca.as_deref())?, plan, stopped, stats: Arc::clone(&stats) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let run = move || tokio::task::LocalSet::new().block_on(&runtime, line::run(addresses, context, sink));
         let thread = std::thread::Builder::new().name("upstream".to_owned()).spawn(run)?;

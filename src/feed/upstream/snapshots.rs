@@ -3,15 +3,14 @@
 use std::rc::Rc;
 
 use serde::Deserialize;
-use tokio::time::timeout;
 
+use crate::dial::{self, Backoff};
 use crate::feed::upstream::address::Family;
-use crate::feed::upstream::backoff::Backoff;
-use crate::feed::upstream::connection::{ANSWER_MAX, Heads};
+use crate::feed::upstream::connection::{Failure, Heads};
 use crate::feed::upstream::hub::Need;
 use crate::feed::upstream::line::Context;
-use crate::feed::upstream::wire::{self, Failure};
-use crate::tape::{Direction, Form};
+use crate::tape::Form;
+use crate::tape::record::MESSAGE_BYTES_MAX;
 
 #[derive(Deserialize)]
 struct Answer {
@@ -32,18 +31,14 @@ pub(super) fn fetch(context: &Rc<Context>, group: usize, need: Need) {
         loop {
             let number = context.hub.borrow_mut().number();
             let heads = Heads { context: &context, number };
-            let got = timeout(ANSWER_MAX, wire::get(&rest, &path, &context.trust, &heads)).await;
-            let got = got.unwrap_or_else(|_| Err(Failure::new(format!("no answer within {ANSWER_MAX:?}"))));
-            let failure = match got {
+            let got = dial::get(&rest, &path, Some(&context.trust), MESSAGE_BYTES_MAX, &heads);
+            let failure = match Failure::or(got).await {
                 Ok(body) => match serde_json::from_slice::<Answer>(&body) {
-                    Ok(Answer { last_update_id }) if last_update_id + 1 >= need.first_id => {
-                        let mut hub = context.hub.borrow_mut();
-                        hub.put(number, Direction::From, Form::Text, &body);
-                        hub.groups[group].awaited.remove(&need.stream);
-                        return;
-                    }
                     Ok(Answer { last_update_id }) => {
-                        Failure::new(format!("it ends at {last_update_id}, before {}", need.first_id))
+                        let taken =
+                            context.hub.borrow_mut().on_snapshot((group, number), need.stream, last_update_id, &body);
+                        let Err(first_id) = taken else { return };
+                        Failure::new(format!("it ends at {last_update_id}, before {first_id}"))
                     }
                     Err(error) => Failure::new(format!("the answer is none: {error}")),
                 },
@@ -51,7 +46,7 @@ pub(super) fn fetch(context: &Rc<Context>, group: usize, need: Need) {
             };
             let text = format!("no snapshot of {}: {}", need.symbol, failure.reason);
             context.hub.borrow_mut().note(number, Form::Gap, &text);
-            let wait = backoff.next().max(failure.retry_after.unwrap_or_default());
+            let wait = backoff.pause().max(failure.retry_after.unwrap_or_default());
             if context.rests(wait).await {
                 return;
             }

@@ -28,7 +28,7 @@ use crate::protocol::socketio::{Assembler, Kind, Outgoing, Packet, Parser, Viola
 use crate::protocol::websocket::{Close, Opcode, write_frame};
 use crate::session::rate::{Rate, RateLimits};
 use crate::session::rooms::Rooms;
-use crate::session::socketio::recovery::{Recover, Recoveries, Stored};
+use crate::session::socketio::recovery::{Holder, Recover, Recoveries, Stored};
 use crate::session::socketio::rooms::Talks;
 use crate::session::socketio::streams::Streams;
 use crate::session::socketio::token::Tokens;
@@ -94,6 +94,7 @@ pub struct SocketIoSession {
     assembler: Assembler,
     namespaces: FxHashMap<String, Joined>,
     recoveries: Arc<Recoveries>,
+    holder: Holder,
     /// `None` where there are no rooms.
     talks: Option<Talks>,
     /// When a client that has joined nothing is given up; `None` once it has.
@@ -119,6 +120,7 @@ impl SocketIoSession {
             heartbeat: Heartbeat::new(ping_interval_ms, ping_timeout_ms, now_ms),
             assembler: Assembler::default(),
             namespaces: FxHashMap::default(),
+            holder: recoveries.holder(),
             recoveries,
             talks: None,
             connect_by_ms: (service != Service::Echo).then_some(now_ms + connect_timeout_ms),
@@ -222,7 +224,11 @@ impl SocketIoSession {
         match packet.kind {
             Kind::Connect => self.connect(packet, effects),
             Kind::Disconnect => {
-                if self.namespaces.remove(&packet.namespace).is_some_and(|left| left.serves.streams() > 0) {
+                let left = self.namespaces.remove(&packet.namespace);
+                if let Some(pid) = left.as_ref().and_then(|left| left.pid.as_deref()) {
+                    self.recoveries.forget(pid, self.holder);
+                }
+                if left.is_some_and(|left| left.serves.streams() > 0) {
                     effects.wants = Some(self.wants());
                 }
                 self.talks.iter_mut().for_each(|talks| talks.on_disconnect(&packet.namespace, effects));
@@ -265,13 +271,14 @@ impl SocketIoSession {
             }
             Namespace::Streams(streams) => {
                 joined.pid = self.recoveries.is_on().then(socket_id);
-                effects.recover = recover(&self.recoveries, &path, &data, streams).map(Box::new);
+                effects.recover = recover((&self.recoveries, self.holder), &path, &data, streams).map(Box::new);
                 if effects.recover.is_none() {
                     self.say(&connected(&path, &joined.socket_id, joined.pid.as_deref()), effects);
                 }
             }
         }
         self.talks.iter_mut().for_each(|talks| talks.on_connect(&path, &joined.socket_id, parser, effects));
+        joined.keep(&path, &self.recoveries, self.holder);
         self.namespaces.insert(path, joined);
     }
 
@@ -285,10 +292,15 @@ impl SocketIoSession {
         let parser = self.parser();
         let Some(joined) = self.namespaces.get_mut(&recover.stored.namespace) else { return };
         if let (true, Namespace::Streams(streams)) = (is_restored, &mut joined.serves) {
+            // What it was given when it joined is nobody's.
+            joined.pid.iter().for_each(|pid| self.recoveries.forget(pid, self.holder));
             joined.socket_id.clone_from(&recover.stored.socket_id);
             joined.pid = Some(recover.pid);
             streams.restore(&recover.stored, recover.wants);
             self.talks.iter_mut().for_each(|talks| talks.on_recovery(&recover.stored.namespace, &joined.socket_id));
+            joined.keep(&recover.stored.namespace, &self.recoveries, self.holder);
+        } else {
+            self.recoveries.forget(&recover.pid, self.holder);
         }
         say(parser, &connected(&recover.stored.namespace, &joined.socket_id, joined.pid.as_deref()), effects);
         if is_restored {
@@ -299,11 +311,8 @@ impl SocketIoSession {
     /// The connection has ended, but for the namespaces that the client has left itself: it may go on in them later.
     pub fn on_end(&mut self) {
         self.talks.iter_mut().for_each(Talks::on_end);
-        for (namespace, joined) in self.namespaces.drain() {
-            let Joined { socket_id, pid: Some(pid), serves: Namespace::Streams(streams) } = joined else { continue };
-            if let Some(rooms) = streams.to_store() {
-                self.recoveries.store(pid, Stored { namespace, socket_id, rooms }, Instant::now());
-            }
+        for pid in self.namespaces.drain().filter_map(|(_, joined)| joined.pid) {
+            self.recoveries.end(&pid, self.holder, Instant::now());
         }
     }
 
@@ -321,6 +330,9 @@ impl SocketIoSession {
             Some(Namespace::Rooms) | None => return,
         };
         if answer.as_ref().is_ok_and(|answer| answer.has_changed) {
+            if let Some(joined) = self.namespaces.get(&packet.namespace) {
+                joined.keep(&packet.namespace, &self.recoveries, self.holder);
+            }
             effects.wants = Some(self.wants());
         }
         self.reply(packet, answer.map(|answer| answer.value), effects);
@@ -361,6 +373,18 @@ impl SocketIoSession {
     }
 }
 
+impl Joined {
+    /// Keeps what the client has, for the case that it comes back.
+    fn keep(&self, namespace: &str, recoveries: &Recoveries, holder: Holder) {
+        let (Some(pid), Namespace::Streams(streams)) = (&self.pid, &self.serves) else { return };
+        let (namespace, socket_id) = (namespace.to_owned(), self.socket_id.clone());
+        match streams.to_store() {
+            Some(rooms) => recoveries.hold(pid, holder, Stored { namespace, socket_id, rooms }),
+            None => recoveries.forget(pid, holder),
+        }
+    }
+}
+
 impl Namespace {
     fn streams(&self) -> usize {
         if let Namespace::Streams(streams) = self { streams.len() } else { 0 }
@@ -368,11 +392,19 @@ impl Namespace {
 }
 
 /// What a client had that asks to go on where it was; `None` if it does not ask, or if that is not known any more.
-fn recover(recoveries: &Recoveries, namespace: &str, data: &Value, streams: &Streams) -> Option<Recover> {
+fn recover(
+    (recoveries, holder): (&Recoveries, Holder),
+    namespace: &str,
+    data: &Value,
+    streams: &Streams,
+) -> Option<Recover> {
     let (pid, offset) = (data["pid"].as_str()?, data["offset"].as_str()?);
     let position = Position::parse(offset).filter(|_| recoveries.is_on())?;
-    let stored = recoveries.take(pid, namespace, Instant::now())?;
-    let wants = streams.wants_of(&stored)?;
+    let stored = recoveries.take(pid, namespace, holder, Instant::now())?;
+    let Some(wants) = streams.wants_of(&stored) else {
+        recoveries.forget(pid, holder);
+        return None;
+    };
     Some(Recover { pid: pid.to_owned(), stored, wants, position })
 }
 
