@@ -1,10 +1,11 @@
-//! `tapecast tape info`: what a tape holds, from its index.
+//! `tapecast tape info`: what tapes hold, from their indexes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::cli::tape::chain::{Chain, Joint, files};
 use crate::cli::tape::selection::open;
 use crate::cli::tape::time::{format, format_span};
 use crate::feed::label::Label;
@@ -13,7 +14,7 @@ use crate::tape::{Entry, Reader, Total, What};
 /// Flags of `tape info`.
 #[derive(Args, Debug)]
 pub(super) struct Info {
-    /// The tapes.
+    /// The tapes. NAME.tape, where there is no such file, is the series NAME-2026-11-20.tape and so on.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// List all symbols, not only those with the most records.
@@ -26,11 +27,22 @@ const ROWS_MAX: usize = 20;
 
 impl Info {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        for (place, file) in self.files.iter().enumerate() {
+        let files = files(&self.files)?;
+        let mut chain = Chain::default();
+        for (place, file) in files.iter().enumerate() {
             if place > 0 {
                 println!();
             }
-            self.tell(&open(file)?, file);
+            let reader = open(file)?;
+            self.tell(&reader, file);
+            if place > 0 {
+                match chain.joint(&reader) {
+                    Joint::Begins => println!("  before       nothing: it begins a tape"),
+                    Joint::Continues => println!("  before       it continues the file above"),
+                    Joint::Broken(sentence) => println!("  before       {sentence}"),
+                }
+            }
+            chain.push(file, &reader, None);
         }
         Ok(())
     }
