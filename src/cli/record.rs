@@ -11,7 +11,8 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::value::parse_duration;
-use crate::feed::upstream::{Address, Plan, Recorder, Sink, Upstream, now_ns};
+use crate::feed::backbone::{self, Tail};
+use crate::feed::upstream::{Address, Origin, Plan, Recorder, Sink, Upstream, now_ns};
 use crate::tape::record::MESSAGE_BYTES_MAX;
 use crate::tape::rotation::Limits;
 use crate::tape::{Direction, EXTENSION, Form, Message, Settings};
@@ -21,7 +22,10 @@ use crate::tape::{Direction, EXTENSION, Form, Message, Settings};
 pub struct Record {
     /// What to record, several times if you like: `binance:btcusdt@trade,btcusdt@depth@100ms`, `upbit:KRW-BTC`,
     /// `upbit:trade:KRW-BTC,KRW-ETH`, a ws:// or wss:// URL, or `-` for lines on standard input, which are either
-    /// `<receive time in ns> <message>` or bare JSON that is stamped when it is read.
+    /// `<receive time in ns> <message>` or bare JSON that is stamped when it is read. Or, alone, what a NATS server has:
+    /// `nats://HOST:PORT/SUBJECT`, or of a JetStream stream `nats://HOST:PORT/SUBJECT?stream=NAME&from=WHERE`, where
+    /// WHERE is `all`, `new` (unless given), a message's number or a time; a tape that is there is gone on with exactly
+    /// where it ends.
     #[arg(long, value_name = "URL", required = true)]
     from: Vec<String>,
     /// The .tape to write. One that is there is continued.
@@ -96,20 +100,34 @@ impl Record {
             bail!("--silence, --retry-min and --renew-after must be longer than nothing");
         }
         let reads_input = self.from.iter().any(|from| from == "-");
-        let urls = self.from.iter().filter(|from| *from != "-");
-        let addresses = urls.map(|url| Address::parse(url, self.host.as_deref(), &self.subscribe));
-        let addresses = addresses.collect::<Result<Vec<_>, _>>().map_err(|error| anyhow::anyhow!("--from: {error}"))?;
+        let origin = self.origin()?;
         let limits = (self.rotate.is_some() || self.rotate_size.is_some())
             .then(|| Limits { file_bytes: self.rotate_size.unwrap_or(u64::MAX), by_day: self.rotate.is_some() });
         let settings = Settings { flush_every: self.flush_every, ..Settings::default() };
         let place = || format!("{}", self.out.display());
-        let (recorder, cut) = Recorder::open(&self.out, limits, settings).with_context(place)?;
+        let (recorder, cut, tail) = origin.recorder(&self.out, limits, settings).with_context(place)?;
         if let Some(cut) = cut {
             eprintln!("tapecast: {}: {cut}", self.out.display());
         }
         let recorder = Arc::new(Mutex::new(recorder));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(self.until_over(addresses, reads_input, recorder))
+        runtime.block_on(self.until_over(origin, tail, reads_input, recorder))
+    }
+
+    fn origin(&self) -> anyhow::Result<Origin> {
+        let wrong = |reason: String| anyhow::anyhow!("--from: {reason}");
+        if let Some(text) = self.from.iter().find(|from| backbone::Address::is_meant(from)) {
+            if self.from.len() > 1 {
+                bail!("--from: what a NATS server has is recorded alone: its messages have times of their own");
+            }
+            if self.host.is_some() || !self.subscribe.is_empty() {
+                bail!("--host, --subscribe: a NATS server is named in --from, and is sent no requests");
+            }
+            return backbone::Address::parse(text).map(Origin::Backbone).map_err(wrong);
+        }
+        let urls = self.from.iter().filter(|from| *from != "-");
+        let addresses = urls.map(|url| Address::parse(url, self.host.as_deref(), &self.subscribe));
+        addresses.collect::<Result<_, _>>().map(Origin::Exchanges).map_err(wrong)
     }
 
     fn plan(&self) -> Plan {
@@ -126,14 +144,15 @@ impl Record {
 
     async fn until_over(
         &self,
-        addresses: Vec<Address>,
+        origin: Origin,
+        tail: Tail,
         reads_input: bool,
         recorder: Arc<Mutex<Recorder>>,
     ) -> anyhow::Result<()> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let has_upstream = !addresses.is_empty();
-        let upstream = Upstream::start(addresses, self.plan(), Box::new(Arc::clone(&recorder)))?;
+        let has_upstream = !matches!(&origin, Origin::Exchanges(addresses) if addresses.is_empty());
+        let upstream = origin.start(self.plan(), tail, Box::new(Arc::clone(&recorder)))?;
         let input = Arc::new(Input::default());
         if reads_input {
             let (input, recorder) = (Arc::clone(&input), Arc::clone(&recorder));

@@ -110,6 +110,15 @@ impl Rotation {
         self.writer.as_mut().map_or(Ok(()), Writer::finish)
     }
 
+    /// The files there are, in the order of their making. Cost: a look at the folder.
+    ///
+    /// # Errors
+    /// [`TapeError::Io`] where it cannot be listed.
+    pub fn files(&self) -> Result<Vec<PathBuf>, TapeError> {
+        let places = self.series.places().map_err(io_error("list the folder"))?;
+        Ok(places.iter().map(|place| self.series.path_of(place)).collect())
+    }
+
     /// The file that is written; `None` before the first record of a new series.
     pub fn path(&self) -> Option<PathBuf> {
         self.writer.as_ref().map(|_| self.series.path_of(&self.place))

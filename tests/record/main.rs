@@ -3,9 +3,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backbone;
 mod input;
 mod live;
 mod misbehaving;
+mod nats;
 mod proxy;
 mod recorder;
 mod whole;

@@ -14,7 +14,7 @@
 //!
 //! Of a plain subject, what is published while nobody listens is lost, and a gap is noted. A stream is read by an
 //! ordered consumer, which belongs to one connection: made anew, it begins behind the last message that was taken. The
-//! numbers of a stream's messages are on the tape, as remarks that say which is next ([`Position`]), so a recorder that
+//! numbers of a stream's messages are on the tape, as remarks that say which comes next, so a recorder that
 //! is started again goes on exactly there. What the stream itself no longer has by then is noted as a gap.
 //!
 //! # Known limitation

@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 /// Waits that double, shortened by chance, so that many clients do not come back at the same moment.
-pub(super) struct Backoff {
+pub(in crate::feed) struct Backoff {
     min: Duration,
     max: Duration,
     tries: u32,
 }
 
 impl Backoff {
-    pub(super) fn new(min: Duration, max: Duration) -> Backoff {
+    pub(in crate::feed) fn new(min: Duration, max: Duration) -> Backoff {
         Backoff { min, max: max.max(min), tries: 0 }
     }
 
     /// The next wait: between half of it and all.
-    pub(super) fn next(&mut self) -> Duration {
+    pub(in crate::feed) fn next(&mut self) -> Duration {
         let full = self.min.saturating_mul(1 << self.tries.min(20)).min(self.max);
         self.tries += 1;
         let chance = getrandom::u32().unwrap_or(u32::MAX);
@@ -24,7 +24,7 @@ impl Backoff {
     }
 
     /// It went well for a while.
-    pub(super) fn reset(&mut self) {
+    pub(in crate::feed) fn reset(&mut self) {
         self.tries = 0;
     }
 }

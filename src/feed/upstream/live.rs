@@ -10,7 +10,8 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use crate::feed::FeedError;
-use crate::feed::upstream::{Address, Plan, Recorder, Sink, Upstream, now_ns};
+use crate::feed::backbone::Tail;
+use crate::feed::upstream::{Origin, Plan, Recorder, Sink, Upstream, UpstreamError, now_ns};
 use crate::tape::{Message, Settings, TapeError};
 
 /// Messages that may wait for the market; then the upstream waits.
@@ -24,8 +25,8 @@ const ROOM_WAIT: Duration = Duration::from_millis(20);
 pub struct Spec {
     /// What it is called.
     pub name: String,
-    /// Where it is.
-    pub address: Address,
+    /// Where it comes from.
+    pub origin: Origin,
     /// How it is kept.
     pub plan: Plan,
     /// A tape that it is written to on the way.
@@ -39,8 +40,8 @@ pub(in crate::feed) struct Live {
     /// What the feed's clock has shown: a message received a moment before it gets this time.
     shown: Cell<i64>,
     taken: u64,
-    /// Held for its end.
-    _upstream: Upstream,
+    /// Held for its end, until that has come.
+    upstream: Cell<Option<Upstream>>,
 }
 
 #[derive(Default)]
@@ -61,25 +62,27 @@ impl Live {
     pub(in crate::feed) fn open(spec: &Spec) -> Result<Live, FeedError> {
         let failed = |reason: String| FeedError::Upstream { name: spec.name.clone(), reason };
         let queue = Arc::new(Queue::default());
-        let mut recorder = None;
+        let (mut recorder, mut tail) = (None, Tail::default());
         if let Some(path) = &spec.tape {
-            let opened = Recorder::open(path, None, Settings::default());
-            let (opened, cut) = opened.map_err(|source| FeedError::Blocks { path: path.clone(), source })?;
+            let opened = spec.origin.recorder(path, None, Settings::default());
+            let (opened, cut, end) = opened.map_err(|source| FeedError::Blocks { path: path.clone(), source })?;
             if let Some(cut) = cut {
                 tracing::warn!("{}: {cut}", path.display());
             }
-            recorder = Some(opened);
+            (recorder, tail) = (Some(opened), end);
         }
         let door = Door { queue: Arc::clone(&queue), recorder };
-        let upstream = Upstream::start(vec![spec.address.clone()], spec.plan.clone(), Box::new(door));
+        let upstream = spec.origin.clone().start(spec.plan.clone(), tail, Box::new(door));
         let upstream = upstream.map_err(|error| failed(error.to_string()))?;
-        Ok(Live { name: spec.name.clone(), queue, shown: Cell::new(0), taken: 0, _upstream: upstream })
+        let upstream = Cell::new(Some(upstream));
+        Ok(Live { name: spec.name.clone(), queue, shown: Cell::new(0), taken: 0, upstream })
     }
 
     pub(in crate::feed) fn peek(&self) -> Option<i64> {
         let first = self.queue.lock().front().map(|(ts_recv, _)| *ts_recv);
         if first.is_none() {
             if self.queue.is_over.load(Ordering::Acquire) {
+                self.tell_refusal();
                 return None;
             }
             // Whoever finds nothing is woken when there is something.
@@ -100,6 +103,15 @@ impl Live {
 
     pub(in crate::feed) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Says once why the feed ended before it began.
+    fn tell_refusal(&self) {
+        if let Some(upstream) = self.upstream.take()
+            && let Err(error @ UpstreamError::Refused { .. }) = upstream.stop()
+        {
+            tracing::error!("the live feed: {error}");
+        }
     }
 }
 

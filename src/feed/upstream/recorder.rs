@@ -31,6 +31,37 @@ impl Recorder {
     /// # Errors
     /// [`TapeError`].
     pub fn open(path: &Path, limits: Option<Limits>, settings: Settings) -> Result<(Recorder, Option<Cut>), TapeError> {
+        let (mut recorder, cut, is_old) = Self::begin(path, limits, settings)?;
+        if is_old {
+            let text = match &cut {
+                Some(cut) => format!("the recorder was not running; {cut}"),
+                None => "the recorder was not running".to_owned(),
+            };
+            let bytes = text.as_bytes();
+            let (direction, form) = (Direction::Note, Form::Gap);
+            recorder.take(&Message { ts_recv: now_ns(), connection: 0, direction, form, label: "", bytes })?;
+        }
+        Ok((recorder, cut))
+    }
+
+    /// The same without a note: for what knows by itself where the tape ends, and what is missing behind it.
+    ///
+    /// # Errors
+    /// [`TapeError`].
+    pub fn resume(
+        path: &Path,
+        limits: Option<Limits>,
+        settings: Settings,
+    ) -> Result<(Recorder, Option<Cut>), TapeError> {
+        Self::begin(path, limits, settings).map(|(recorder, cut, _)| (recorder, cut))
+    }
+
+    /// Opens it; the last value says whether there was one.
+    fn begin(
+        path: &Path,
+        limits: Option<Limits>,
+        settings: Settings,
+    ) -> Result<(Recorder, Option<Cut>, bool), TapeError> {
         let (series, cut, is_old) = match limits {
             Some(limits) => {
                 let (rotation, cut) = Rotation::open(path, limits, settings, day_name)?;
@@ -43,17 +74,18 @@ impl Recorder {
                 (Series::One(path.to_owned(), writer), cut, is_old)
             }
         };
-        let mut recorder = Recorder { series, labels: Labels::default() };
-        if is_old {
-            let text = match &cut {
-                Some(cut) => format!("the recorder was not running; {cut}"),
-                None => "the recorder was not running".to_owned(),
-            };
-            let bytes = text.as_bytes();
-            let (direction, form) = (Direction::Note, Form::Gap);
-            recorder.take(&Message { ts_recv: now_ns(), connection: 0, direction, form, label: "", bytes })?;
+        Ok((Recorder { series, labels: Labels::default() }, cut, is_old))
+    }
+
+    /// The files there are, in the order of their making.
+    ///
+    /// # Errors
+    /// [`TapeError::Io`] where the folder cannot be listed.
+    pub fn files(&self) -> Result<Vec<PathBuf>, TapeError> {
+        match &self.series {
+            Series::One(path, _) => Ok(vec![path.clone()]),
+            Series::Rotated(rotation) => rotation.files(),
         }
-        Ok((recorder, cut))
     }
 
     /// The file that is written; `None` before the first record of a new series.

@@ -9,7 +9,7 @@ use rustls::{ClientConfig, RootCertStore};
 
 use crate::feed::upstream::UpstreamError;
 
-pub(super) fn trust(ca: Option<&Path>) -> Result<Arc<ClientConfig>, UpstreamError> {
+pub(in crate::feed) fn trust(ca: Option<&Path>) -> Result<Arc<ClientConfig>, UpstreamError> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = ca {
         let failed = |reason: String| UpstreamError::Trust { path: path.to_owned(), reason };
