@@ -11,12 +11,12 @@ use crate::recorder::{Entry, Recorder, count, entries, wait_for};
 use crate::support::{Client, Server, lines, recordings, trade};
 
 /// Messages with their times.
-fn messages(entries: &[Entry]) -> Vec<(i64, String)> {
+pub fn messages(entries: &[Entry]) -> Vec<(i64, String)> {
     let is_data = |entry: &&Entry| entry.direction == Direction::From && entry.form == Form::Text;
     entries.iter().filter(is_data).map(|entry| (entry.ts_recv, entry.text.clone())).collect()
 }
 
-fn assert_same(recorded: &[(i64, String)], told: &[(i64, String)]) {
+pub fn assert_same(recorded: &[(i64, String)], told: &[(i64, String)]) {
     let differs = recorded.iter().zip(told).position(|(recorded, told)| recorded != told);
     assert_eq!((differs, recorded.len()), (None, told.len()));
 }
@@ -306,6 +306,10 @@ fn what_cannot_be_had_from_nats_is_named() {
     let output = Command::new(env!("CARGO_BIN_EXE_tapecast")).args(arguments).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("the live feed: ") && said.contains("there is no stream `NONE`"), "{said}");
+    let from = format!("nats://joe:s3cret@{}/md", guarded.address);
+    let recorder = Recorder::start(&out, &["--from", &from, "--log", "info"]);
+    recorder.says(&format!("connection 0: nats://{}/md", guarded.address));
+    assert!(recorder.end().iter().all(|line| !line.contains("s3cret")));
     // What may still come is waited for, and said.
     let from = format!("nats://{}/md?stream=MD", plain.address);
     let recorder = Recorder::start(&out, &["--from", &from]);
@@ -317,5 +321,35 @@ fn what_cannot_be_had_from_nats_is_named() {
     recorder.says(&format!("cannot connect to nats://{}: ", nats.address));
     nats.restart();
     recorder.says(&format!("nats://{}/md", nats.address));
+    recorder.end();
+}
+
+#[test]
+fn a_server_that_wants_tls_is_believed_if_its_authority_is() {
+    if !is_installed() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let pair = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let file = |name: &str, text: String| -> &'static str {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned().leak()
+    };
+    let (cert, key) = (file("cert.pem", pair.cert.pem()), file("key.pem", pair.signing_key.serialize_pem()));
+    let nats = Nats::start(folder.path(), &["-js", "--tls", "--tlscert", cert, "--tlskey", key]);
+    let from = format!("tls://localhost:{}/md", nats.address.port());
+    let out = folder.path().join("md.tape");
+    let recorder = Recorder::start(&out, &["--from", &from, "--ca", cert, "--log", "info"]);
+    recorder.says(&format!("connection 0: {from}"));
+    let relay = Recorder::without_tape(&["--from", &from, "--to", &from, "--log", "info"]);
+    relay.says("cannot connect to tls://localhost");
+    relay.end();
+    let server = crate::published::exchange(&folder, 50);
+    let host = server.address.to_string();
+    let flags = ["--from", "binance:btcusdt@trade", "--host", &host, "--to", &from, "--ca", cert];
+    let publisher = Recorder::without_tape(&flags);
+    wait_for(&out, "all of it", |entries| messages(entries).len() == 50);
+    publisher.end();
     recorder.end();
 }

@@ -9,5 +9,6 @@ mod live;
 mod misbehaving;
 mod nats;
 mod proxy;
+mod published;
 mod recorder;
 mod whole;

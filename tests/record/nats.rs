@@ -48,6 +48,13 @@ impl Nats {
         self.child.wait().unwrap();
     }
 
+    /// Ends it as a machine that shuts down does: what it has acknowledged is on the disk.
+    pub fn shut_down(&mut self) {
+        let status = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(status.expect("kill can be run").success());
+        self.child.wait().unwrap();
+    }
+
     /// Starts it again where it was.
     pub fn restart(&mut self) {
         self.child = spawn(self.address, &self.folder, &self.flags);

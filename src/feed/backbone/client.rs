@@ -4,19 +4,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap};
+use async_nats::jetstream::context::GetStreamErrorKind;
+use async_nats::jetstream::stream::Stream;
+use async_nats::jetstream::{Context, ErrorCode};
+use async_nats::{Auth, AuthError, Client, ConnectErrorKind, ConnectOptions, Event, HeaderMap};
+use futures_util::StreamExt;
 use rustls::ClientConfig;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::time::timeout;
 
 use crate::feed::backbone::TS_RECV;
 use crate::feed::backbone::address::Address;
 
 /// The longest an answer of the server may take.
 pub(super) const ANSWER_MAX: Duration = Duration::from_secs(10);
-
-/// When the library connects again by itself. We do so sooner, with a client of our own making: what comes on another
-/// connection is never taken for what comes on this one. It then gives up after one try.
-const LIBRARY_RETRY: Duration = Duration::from_secs(5);
 
 /// Messages of a plain subject that may wait to be taken; the library drops what is more, and says so.
 const WAITING_MAX: usize = 65_536;
@@ -51,9 +52,24 @@ pub(super) async fn connect(
     silence_max: Duration,
 ) -> Result<Connection, Failure> {
     let (sender, events) = unbounded_channel();
-    let is_connected = Arc::new(AtomicBool::new(false));
-    let was_connected = Arc::clone(&is_connected);
-    let mut options = ConnectOptions::new()
+    let is_used = AtomicBool::new(false);
+    let mut auth = Auth::new();
+    match address.user.clone() {
+        Some((name, Some(password))) => (auth.username, auth.password) = (Some(name), Some(password)),
+        Some((token, None)) => auth.token = Some(token),
+        None => {}
+    }
+    // The library connects again by itself, and goes on as if nothing had been. Here a connection is one: what comes
+    // on the next is never taken for what comes on this, and what was not sent on this is not sent on the next. So it is
+    // given nothing to introduce itself with, and gives up.
+    let introduce = move |_| {
+        let auth = match is_used.swap(true, Ordering::Relaxed) {
+            false => Ok(auth.clone()),
+            true => Err(AuthError::new("a client is for one connection")),
+        };
+        async { auth }
+    };
+    let mut options = ConnectOptions::with_auth_callback(introduce)
         .name(concat!("tapecast/", env!("CARGO_PKG_VERSION")))
         .connection_timeout(ANSWER_MAX)
         .request_timeout(Some(ANSWER_MAX))
@@ -62,10 +78,7 @@ pub(super) async fn connect(
         .subscription_capacity(WAITING_MAX)
         .ignore_discovered_servers()
         .max_reconnects(1)
-        .reconnect_delay_callback(move |_| match was_connected.load(Ordering::Relaxed) {
-            true => LIBRARY_RETRY,
-            false => Duration::ZERO,
-        })
+        .reconnect_delay_callback(|_| Duration::ZERO)
         .event_callback(move |event| {
             // Whoever listened may be gone.
             let _ = sender.send(event);
@@ -74,11 +87,6 @@ pub(super) async fn connect(
     if address.is_secure {
         options = options.require_tls(true).tls_client_config((**trust).clone());
     }
-    options = match address.user.clone() {
-        Some((name, Some(password))) => options.user_and_password(name, password),
-        Some((token, None)) => options.token(token),
-        None => options,
-    };
     let connected = options.connect(address.server()).await;
     let client = connected.map_err(|error| {
         let reason = format!("cannot connect to {}: {error}", address.server());
@@ -87,11 +95,31 @@ pub(super) async fn connect(
             _ => Failure::Lost(reason),
         }
     })?;
-    is_connected.store(true, Ordering::Relaxed);
     Ok(Connection { client, events })
 }
 
 /// What a message's header says about when it was received.
 pub(super) fn ts_recv(headers: Option<&HeaderMap>) -> Option<i64> {
     headers?.get(TS_RECV)?.as_str().parse().ok().filter(|ns| *ns >= 0)
+}
+
+/// A stream of the server, and what it has.
+pub(super) async fn find_stream(context: &Context, name: &str) -> Result<Stream, Failure> {
+    context.get_stream(name).await.map_err(|error| match error.kind() {
+        GetStreamErrorKind::JetStream(cause) if cause.error_code() == ErrorCode::STREAM_NOT_FOUND => {
+            Failure::Refused(format!("there is no stream `{name}`"))
+        }
+        GetStreamErrorKind::JetStream(cause) => Failure::Refused(format!("the stream `{name}`: {cause}")),
+        _ => Failure::Lost(format!("the stream `{name}` cannot be asked for, is JetStream enabled? {error}")),
+    })
+}
+
+/// Waits until the server has done what it was told, which it does in order; not for ever, as an answer to oneself may
+/// be forbidden.
+pub(super) async fn echo(client: &Client) {
+    let inbox = client.new_inbox();
+    let Ok(mut answers) = client.subscribe(inbox.clone()).await else { return };
+    if client.publish(inbox, Default::default()).await.is_ok() {
+        let _ = timeout(ANSWER_MAX / 5, answers.next()).await;
+    }
 }

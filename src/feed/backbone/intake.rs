@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use crate::feed::upstream::{Sink, Stats, now_ns};
-use crate::tape::{Direction, Form, Message, TapeError};
+use crate::feed::upstream::{Sink, Stats, UpstreamError, now_ns};
+use crate::tape::{Direction, Form, Message};
 
 /// Notes that wait for the first message; further ones are in the log only.
 const NOTES_MAX: usize = 64;
@@ -18,7 +18,7 @@ pub(super) struct Intake {
     /// The time of the last record.
     last_ns: Option<i64>,
     waiting: Vec<(u32, Form, String)>,
-    pub(super) failure: Option<TapeError>,
+    pub(super) failure: Option<UpstreamError>,
 }
 
 impl Intake {
@@ -64,7 +64,7 @@ impl Intake {
         }
     }
 
-    pub(super) fn finish(&mut self) -> Result<(), TapeError> {
+    pub(super) fn finish(&mut self) -> Result<(), UpstreamError> {
         self.put_waiting(now_ns());
         let finished = self.sink.finish();
         self.failure.take().map_or(finished, Err)

@@ -58,7 +58,7 @@ pub(super) async fn run(parts: Parts, sink: Box<dyn Sink>) -> Result<(), Upstrea
         }
     }
     let finished = intake.borrow_mut().finish();
-    refused.and(finished.map_err(UpstreamError::from))
+    refused.and(finished)
 }
 
 /// Keeps a connection until it is over, or refused before it was ever had.

@@ -10,6 +10,9 @@
 //! A message's bytes are an exchange's, as somebody else received them. Its receive time is what its header
 //! [`TS_RECV`] says, in nanoseconds since the epoch; else, of a stream, when the server stored it; else, now.
 //!
+//! The other way, a [`Publisher`] is a sink: what an upstream brings is published, with the same header. To a stream it is
+//! published in order, acknowledged, and what was not acknowledged is published again.
+//!
 //! # What is not lost
 //!
 //! Of a plain subject, what is published while nobody listens is lost, and a gap is noted. A stream is read by an
@@ -27,6 +30,8 @@ mod client;
 mod intake;
 mod line;
 mod position;
+mod publisher;
+mod queue;
 mod session;
 
 use std::sync::Arc;
@@ -35,11 +40,15 @@ use tokio::sync::watch;
 
 pub use address::{Address, Begin, Log};
 pub use position::{Place, Tail};
+pub use publisher::Publisher;
 
 use crate::feed::upstream::{Plan, Sink, Stats, Upstream, UpstreamError, trust};
 
 /// Header with the time a message was received at, in nanoseconds since the epoch.
 pub const TS_RECV: &str = "Tapecast-Ts-Recv";
+
+/// Header with the number of the connection that a message was received on.
+pub const CONNECTION: &str = "Tapecast-Connection";
 
 /// Begins to listen to an address. The tail says where the tape ends that is gone on with.
 ///

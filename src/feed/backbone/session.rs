@@ -5,19 +5,17 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_nats::jetstream;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
-use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::stream::{ConsumerErrorKind, Info};
-use async_nats::jetstream::{self, ErrorCode};
-use async_nats::{Client, Event, Message, Subscriber};
+use async_nats::{Event, Message, Subscriber};
 use futures_util::{FutureExt, StreamExt};
 use rustls::ClientConfig;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 use crate::feed::backbone::address::{Address, Begin, Log};
-use crate::feed::backbone::client::{ANSWER_MAX, Connection, Failure, connect, ts_recv};
+use crate::feed::backbone::client::{Connection, Failure, connect, echo, find_stream, ts_recv};
 use crate::feed::backbone::intake::Intake;
 use crate::feed::backbone::position::{Place, Position, Tail};
 use crate::feed::upstream::now_ns;
@@ -159,13 +157,7 @@ impl Session {
     async fn read_stream(&mut self, connection: Connection, log: &Log) -> Result<(), Failure> {
         let Connection { client, mut events } = connection;
         let context = jetstream::new(client);
-        let stream = context.get_stream(&log.name).await.map_err(|error| match error.kind() {
-            GetStreamErrorKind::JetStream(error) if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {
-                Failure::Refused(format!("there is no stream `{}`", log.name))
-            }
-            GetStreamErrorKind::JetStream(error) => Failure::Refused(format!("the stream `{}`: {error}", log.name)),
-            _ => Failure::Lost(format!("the stream `{}` cannot be asked for, is JetStream enabled? {error}", log.name)),
-        })?;
+        let stream = find_stream(&context, &log.name).await?;
         let deliver_policy = self.begin(log, stream.cached_info());
         let config = pull::Config {
             deliver_policy,
@@ -315,16 +307,6 @@ fn go_on(place: Place, created_ns: i64, first: u64, last: u64) -> (u64, Option<S
         return (last + 1, Some(format!("has lost messages {} to {}", last + 1, next - 1)));
     }
     (next, None)
-}
-
-/// Waits until the server has done what it was told, which it does in order; not for ever, as an answer to oneself may
-/// be forbidden.
-async fn echo(client: &Client) {
-    let inbox = client.new_inbox();
-    let Ok(mut answers) = client.subscribe(inbox.clone()).await else { return };
-    if client.publish(inbox, Default::default()).await.is_ok() {
-        let _ = timeout(ANSWER_MAX / 5, answers.next()).await;
-    }
 }
 
 #[cfg(test)]

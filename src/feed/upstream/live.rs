@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::feed::FeedError;
 use crate::feed::backbone::Tail;
 use crate::feed::upstream::{Origin, Plan, Recorder, Sink, Upstream, UpstreamError, now_ns};
-use crate::tape::{Message, Settings, TapeError};
+use crate::tape::{Message, Settings};
 
 /// Messages that may wait for the market; then the upstream waits.
 const QUEUE_MAX: usize = 65_536;
@@ -129,7 +129,7 @@ impl Queue {
 }
 
 impl Sink for Door {
-    fn take(&mut self, message: &Message<'_>) -> Result<(), TapeError> {
+    fn take(&mut self, message: &Message<'_>) -> Result<(), UpstreamError> {
         if let Some(recorder) = &mut self.recorder {
             recorder.take(message)?;
         }
@@ -149,11 +149,11 @@ impl Sink for Door {
         Ok(())
     }
 
-    fn idle(&mut self) -> Result<(), TapeError> {
+    fn idle(&mut self) -> Result<(), UpstreamError> {
         self.recorder.as_mut().map_or(Ok(()), Recorder::idle)
     }
 
-    fn finish(&mut self) -> Result<(), TapeError> {
+    fn finish(&mut self) -> Result<(), UpstreamError> {
         self.queue.is_over.store(true, Ordering::Release);
         let finished = self.recorder.as_mut().map_or(Ok(()), Recorder::finish);
         if let Err(error) = &finished {

@@ -33,6 +33,7 @@ mod live;
 mod origin;
 mod recorder;
 mod snapshots;
+mod tee;
 mod trust;
 mod wire;
 
@@ -51,6 +52,7 @@ pub(super) use live::Live;
 pub use live::Spec;
 pub use origin::Origin;
 pub use recorder::{Recorder, Series};
+pub use tee::Tee;
 pub(super) use trust::trust;
 
 use crate::tape::{Message, TapeError};
@@ -93,20 +95,20 @@ pub trait Sink: Send {
     /// Takes a message, or what is noted of the session; its label is empty.
     ///
     /// # Errors
-    /// [`TapeError`], which ends the upstream.
-    fn take(&mut self, message: &Message<'_>) -> Result<(), TapeError>;
+    /// [`UpstreamError`], which ends the upstream.
+    fn take(&mut self, message: &Message<'_>) -> Result<(), UpstreamError>;
 
     /// Called some ten times a second.
     ///
     /// # Errors
     /// As [`Sink::take`].
-    fn idle(&mut self) -> Result<(), TapeError>;
+    fn idle(&mut self) -> Result<(), UpstreamError>;
 
     /// Called at the end.
     ///
     /// # Errors
     /// As [`Sink::take`].
-    fn finish(&mut self) -> Result<(), TapeError>;
+    fn finish(&mut self) -> Result<(), UpstreamError>;
 }
 
 /// Why an upstream cannot be begun, or ended.
@@ -130,6 +132,14 @@ pub enum UpstreamError {
         name: String,
         /// Why.
         reason: String,
+    },
+    /// What was received could not be passed on.
+    #[error("{name} has not taken the last {count} messages")]
+    Untaken {
+        /// Who.
+        name: String,
+        /// How many.
+        count: usize,
     },
     /// What was received could not be written down.
     #[error(transparent)]
@@ -187,7 +197,7 @@ impl Upstream {
         let trust = trust::trust(plan.ca.as_deref())?;
         Self::run("upstream", move |stopped, stats| {
             let parts = line::Parts { trust, plan, stopped, stats };
-            async move { Ok(line::run(addresses, parts, sink).await?) }
+            line::run(addresses, parts, sink)
         })
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::feed::label::{Labels, of_form};
-use crate::feed::upstream::{Sink, now_ns};
+use crate::feed::upstream::{Sink, UpstreamError, now_ns};
 use crate::market::civil::Date;
 use crate::tape::rotation::{Limits, Rotation};
 use crate::tape::{Cut, Direction, Form, Message, Settings, TapeError, Writer};
@@ -39,7 +39,7 @@ impl Recorder {
             };
             let bytes = text.as_bytes();
             let (direction, form) = (Direction::Note, Form::Gap);
-            recorder.take(&Message { ts_recv: now_ns(), connection: 0, direction, form, label: "", bytes })?;
+            recorder.write(&Message { ts_recv: now_ns(), connection: 0, direction, form, label: "", bytes })?;
         }
         Ok((recorder, cut))
     }
@@ -77,6 +77,19 @@ impl Recorder {
         Ok((Recorder { series, labels: Labels::default() }, cut, is_old))
     }
 
+    fn write(&mut self, message: &Message<'_>) -> Result<(), TapeError> {
+        let label = match message.is_data() {
+            true => self.labels.of(message.bytes, message.ts_recv),
+            false => of_form(message.direction, message.form),
+        };
+        let message = Message { label, ..*message };
+        match &mut self.series {
+            Series::One(_, writer) => writer.append(&message),
+            Series::Rotated(rotation) => rotation.append(&message),
+        }
+        .map(drop)
+    }
+
     /// The files there are, in the order of their making.
     ///
     /// # Errors
@@ -98,44 +111,37 @@ impl Recorder {
 }
 
 impl Sink for Recorder {
-    fn take(&mut self, message: &Message<'_>) -> Result<(), TapeError> {
-        let label = match message.is_data() {
-            true => self.labels.of(message.bytes, message.ts_recv),
-            false => of_form(message.direction, message.form),
-        };
-        let message = Message { label, ..*message };
-        match &mut self.series {
-            Series::One(_, writer) => writer.append(&message),
-            Series::Rotated(rotation) => rotation.append(&message),
-        }
-        .map(drop)
+    fn take(&mut self, message: &Message<'_>) -> Result<(), UpstreamError> {
+        Ok(self.write(message)?)
     }
 
-    fn idle(&mut self) -> Result<(), TapeError> {
+    fn idle(&mut self) -> Result<(), UpstreamError> {
         match &mut self.series {
             Series::One(_, writer) => writer.flush_due(),
             Series::Rotated(rotation) => rotation.flush_due(),
         }
+        .map_err(UpstreamError::from)
     }
 
-    fn finish(&mut self) -> Result<(), TapeError> {
+    fn finish(&mut self) -> Result<(), UpstreamError> {
         match &mut self.series {
             Series::One(_, writer) => writer.finish(),
             Series::Rotated(rotation) => rotation.finish(),
         }
+        .map_err(UpstreamError::from)
     }
 }
 
-impl Sink for Arc<Mutex<Recorder>> {
-    fn take(&mut self, message: &Message<'_>) -> Result<(), TapeError> {
+impl<S: Sink> Sink for Arc<Mutex<S>> {
+    fn take(&mut self, message: &Message<'_>) -> Result<(), UpstreamError> {
         self.lock().unwrap_or_else(PoisonError::into_inner).take(message)
     }
 
-    fn idle(&mut self) -> Result<(), TapeError> {
+    fn idle(&mut self) -> Result<(), UpstreamError> {
         self.lock().unwrap_or_else(PoisonError::into_inner).idle()
     }
 
-    fn finish(&mut self) -> Result<(), TapeError> {
+    fn finish(&mut self) -> Result<(), UpstreamError> {
         self.lock().unwrap_or_else(PoisonError::into_inner).finish()
     }
 }
