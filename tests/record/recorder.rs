@@ -68,8 +68,11 @@ impl Recorder {
 
     /// Waits until it says something.
     pub fn says(&self, part: &str) -> String {
+        let begun = Instant::now();
         loop {
-            let line = self.said.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it never says `{part}`"));
+            // It goes on to say how far it has come.
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            let line = self.said.recv_timeout(left).unwrap_or_else(|_| panic!("it never says `{part}`"));
             if line.contains(part) {
                 return line;
             }
