@@ -11,7 +11,8 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::value::parse_duration;
-use crate::feed::upstream::{Address, Plan, Recorder, Sink, Upstream, now_ns};
+use crate::feed::backbone::{self, Publisher, Tail};
+use crate::feed::upstream::{Address, Origin, Plan, Sink, Tee, Upstream, now_ns};
 use crate::tape::record::MESSAGE_BYTES_MAX;
 use crate::tape::rotation::Limits;
 use crate::tape::{Direction, EXTENSION, Form, Message, Settings};
@@ -21,12 +22,20 @@ use crate::tape::{Direction, EXTENSION, Form, Message, Settings};
 pub struct Record {
     /// What to record, several times if you like: `binance:btcusdt@trade,btcusdt@depth@100ms`, `upbit:KRW-BTC`,
     /// `upbit:trade:KRW-BTC,KRW-ETH`, a ws:// or wss:// URL, or `-` for lines on standard input, which are either
-    /// `<receive time in ns> <message>` or bare JSON that is stamped when it is read.
+    /// `<receive time in ns> <message>` or bare JSON that is stamped when it is read. Or, alone, what a NATS server has:
+    /// `nats://HOST:PORT/SUBJECT`, or of a JetStream stream `nats://HOST:PORT/SUBJECT?stream=NAME&from=WHERE`, where
+    /// WHERE is `all`, `new` (unless given), a message's number or a time; a tape that is there is gone on with exactly
+    /// where it ends.
     #[arg(long, value_name = "URL", required = true)]
     from: Vec<String>,
     /// The .tape to write. One that is there is continued.
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "to")]
+    out: Option<PathBuf>,
+    /// Publish every message on a NATS server, with its receive time in the header Tapecast-Ts-Recv:
+    /// `nats://HOST:PORT/SUBJECT`, or `nats://HOST:PORT/SUBJECT?stream=NAME` to a JetStream stream, in order and
+    /// acknowledged. What it does not take is waited for.
+    #[arg(long, value_name = "URL")]
+    to: Option<String>,
     /// A server that speaks like the exchange, to connect to in its place: `127.0.0.1:9400` or `wss://…`.
     #[arg(long, value_name = "ADDR")]
     host: Option<String>,
@@ -37,10 +46,10 @@ pub struct Record {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=4))]
     connections: u8,
     /// Begin a new file at this size in bytes, also as 64k, 100m, 2g. Names are then FILE-2026-11-20.tape and so on.
-    #[arg(long, value_name = "BYTES", value_parser = parse_size)]
+    #[arg(long, value_name = "BYTES", requires = "out", value_parser = parse_size)]
     rotate_size: Option<u64>,
     /// Begin a new file with each UTC day: `daily`.
-    #[arg(long, value_name = "WHEN", value_parser = ["daily"])]
+    #[arg(long, value_name = "WHEN", requires = "out", value_parser = ["daily"])]
     rotate: Option<String>,
     /// How often what was received is written to the file: the most that a crash costs.
     #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_duration)]
@@ -89,27 +98,66 @@ impl Record {
     /// What is wrong, in one sentence.
     pub fn run(self) -> anyhow::Result<()> {
         super::serve::start_log(&self.log)?;
-        if self.out.extension().is_none_or(|end| end != EXTENSION) {
-            bail!("--out: {} must end in .{EXTENSION}", self.out.display());
+        if let Some(out) = self.out.as_ref().filter(|out| out.extension().is_none_or(|end| end != EXTENSION)) {
+            bail!("--out: {} must end in .{EXTENSION}", out.display());
         }
         if self.silence.is_zero() || self.retry_min.is_zero() || self.renew_after.is_some_and(|time| time.is_zero()) {
             bail!("--silence, --retry-min and --renew-after must be longer than nothing");
         }
         let reads_input = self.from.iter().any(|from| from == "-");
+        let origin = self.origin()?;
+        let publisher = match &self.to {
+            Some(to) => Some(self.publisher(to)?),
+            None => None,
+        };
+        let hurry = publisher.as_ref().map(Publisher::hurry);
+        let (mut recorder, mut tail) = (None, Tail::default());
+        if let Some(out) = &self.out {
+            let limits = (self.rotate.is_some() || self.rotate_size.is_some())
+                .then(|| Limits { file_bytes: self.rotate_size.unwrap_or(u64::MAX), by_day: self.rotate.is_some() });
+            let settings = Settings { flush_every: self.flush_every, ..Settings::default() };
+            let (opened, cut, end) =
+                origin.recorder(out, limits, settings).with_context(|| format!("{}", out.display()))?;
+            if let Some(cut) = cut {
+                eprintln!("tapecast: {}: {cut}", out.display());
+            }
+            (recorder, tail) = (Some(opened), end);
+        }
+        let tee = Arc::new(Mutex::new(Tee { recorder, publisher }));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let hurry = || {
+            if let Some(hurry) = &hurry {
+                hurry();
+            }
+        };
+        runtime.block_on(self.until_over(origin, tail, reads_input, tee, hurry))
+    }
+
+    fn publisher(&self, to: &str) -> anyhow::Result<Publisher> {
+        let address = backbone::Address::parse(to).map_err(|reason| anyhow::anyhow!("--to: {reason}"))?;
+        if address.subject.contains(['*', '>']) {
+            bail!("--to: `{address}`: messages are published on one subject, without * and >");
+        }
+        if address.log.as_ref().is_some_and(|log| log.begin != backbone::Begin::New) {
+            bail!("--to: `{address}`: from= is for what is read");
+        }
+        Ok(Publisher::start(address, &self.plan())?)
+    }
+
+    fn origin(&self) -> anyhow::Result<Origin> {
+        let wrong = |reason: String| anyhow::anyhow!("--from: {reason}");
+        if let Some(text) = self.from.iter().find(|from| backbone::Address::is_meant(from)) {
+            if self.from.len() > 1 {
+                bail!("--from: what a NATS server has is recorded alone: its messages have times of their own");
+            }
+            if self.host.is_some() || !self.subscribe.is_empty() {
+                bail!("--host, --subscribe: a NATS server is named in --from, and is sent no requests");
+            }
+            return backbone::Address::parse(text).map(Origin::Backbone).map_err(wrong);
+        }
         let urls = self.from.iter().filter(|from| *from != "-");
         let addresses = urls.map(|url| Address::parse(url, self.host.as_deref(), &self.subscribe));
-        let addresses = addresses.collect::<Result<Vec<_>, _>>().map_err(|error| anyhow::anyhow!("--from: {error}"))?;
-        let limits = (self.rotate.is_some() || self.rotate_size.is_some())
-            .then(|| Limits { file_bytes: self.rotate_size.unwrap_or(u64::MAX), by_day: self.rotate.is_some() });
-        let settings = Settings { flush_every: self.flush_every, ..Settings::default() };
-        let place = || format!("{}", self.out.display());
-        let (recorder, cut) = Recorder::open(&self.out, limits, settings).with_context(place)?;
-        if let Some(cut) = cut {
-            eprintln!("tapecast: {}: {cut}", self.out.display());
-        }
-        let recorder = Arc::new(Mutex::new(recorder));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(self.until_over(addresses, reads_input, recorder))
+        addresses.collect::<Result<_, _>>().map(Origin::Exchanges).map_err(wrong)
     }
 
     fn plan(&self) -> Plan {
@@ -126,18 +174,20 @@ impl Record {
 
     async fn until_over(
         &self,
-        addresses: Vec<Address>,
+        origin: Origin,
+        tail: Tail,
         reads_input: bool,
-        recorder: Arc<Mutex<Recorder>>,
+        tee: Arc<Mutex<Tee>>,
+        hurry: impl Fn(),
     ) -> anyhow::Result<()> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let has_upstream = !addresses.is_empty();
-        let upstream = Upstream::start(addresses, self.plan(), Box::new(Arc::clone(&recorder)))?;
+        let has_upstream = !matches!(&origin, Origin::Exchanges(addresses) if addresses.is_empty());
+        let upstream = origin.start(self.plan(), tail, Box::new(Arc::clone(&tee)))?;
         let input = Arc::new(Input::default());
         if reads_input {
-            let (input, recorder) = (Arc::clone(&input), Arc::clone(&recorder));
-            std::thread::spawn(move || read_input(&input, &recorder));
+            let (input, tee) = (Arc::clone(&input), Arc::clone(&tee));
+            std::thread::spawn(move || read_input(&input, &tee));
         }
         let mut progress = Progress::new();
         loop {
@@ -150,11 +200,13 @@ impl Record {
             if upstream.is_over() || (is_input_over && !has_upstream) {
                 break;
             }
-            progress.tell(&upstream, &input, &recorder, false);
+            progress.tell(&upstream, &input, &tee, false);
         }
+        hurry();
         let failure = input.failure.lock().unwrap_or_else(PoisonError::into_inner).take();
-        progress.tell(&upstream, &input, &recorder, true);
-        upstream.stop().with_context(|| format!("{}", self.out.display()))?;
+        progress.tell(&upstream, &input, &tee, true);
+        let place = || self.out.as_ref().map_or("--to".to_owned(), |out| out.display().to_string());
+        upstream.stop().with_context(place)?;
         match failure {
             Some(reason) => bail!("standard input: {reason}"),
             None => Ok(()),
@@ -163,7 +215,7 @@ impl Record {
 }
 
 /// Records standard input to its end.
-fn read_input(input: &Input, recorder: &Arc<Mutex<Recorder>>) {
+fn read_input(input: &Input, tee: &Mutex<Tee>) {
     let (mut stdin, mut line) = (std::io::stdin().lock(), Vec::new());
     let mut last_ns = i64::MIN;
     let reason = loop {
@@ -189,7 +241,7 @@ fn read_input(input: &Input, recorder: &Arc<Mutex<Recorder>>) {
         last_ns = ts_recv;
         let bytes = if is_message { &line[start..] } else { &line[..] };
         let message = Message { ts_recv, connection: 0, direction, form, label: "", bytes };
-        if let Err(error) = recorder.lock().unwrap_or_else(PoisonError::into_inner).take(&message) {
+        if let Err(error) = tee.lock().unwrap_or_else(PoisonError::into_inner).take(&message) {
             break Some(error.to_string());
         }
         if is_message {
@@ -221,7 +273,7 @@ impl Progress {
         Progress { is_terminal: std::io::stderr().is_terminal(), begun: now, told: now, messages: 0 }
     }
 
-    fn tell(&mut self, upstream: &Upstream, input: &Input, recorder: &Mutex<Recorder>, is_last: bool) {
+    fn tell(&mut self, upstream: &Upstream, input: &Input, tee: &Mutex<Tee>, is_last: bool) {
         let since = self.told.elapsed();
         if !is_last && since < PROGRESS_EVERY[usize::from(!self.is_terminal)] {
             return;
@@ -231,7 +283,8 @@ impl Progress {
         let (news, time) = if is_last { (messages, self.begun.elapsed()) } else { (messages - self.messages, since) };
         let rate = u128::from(news) * 1_000 / time.as_millis().max(1);
         (self.told, self.messages) = (Instant::now(), messages);
-        let path = recorder.lock().unwrap_or_else(PoisonError::into_inner).path();
+        // Whoever holds it may wait for room.
+        let path = tee.try_lock().ok().and_then(|tee| tee.recorder.as_ref()?.path());
         let bytes = path.and_then(|path| std::fs::metadata(path).ok()).map_or(0, |metadata| metadata.len());
         let (gaps, lost) = (stats.gaps(), stats.lost());
         let text = format!("{messages} messages, {rate}/s, {} KiB, {gaps} gaps, {lost} connections lost", bytes >> 10);

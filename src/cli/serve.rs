@@ -79,6 +79,11 @@ pub(super) fn start_log(filter: &str) -> anyhow::Result<()> {
     let filter = tracing_subscriber::EnvFilter::builder()
         .parse(filter)
         .with_context(|| format!("--log: `{filter}` is no filter; give for instance `info` or `tapecast=debug`"))?;
+    // What this library says, its feed says too, in its own words.
+    let filter = match filter.to_string().contains("async_nats") {
+        true => filter,
+        false => filter.add_directive("async_nats=off".parse().expect("a directive that is right")),
+    };
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(is_terminal).init();
     Ok(())

@@ -6,8 +6,9 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::config::value::{ConfigError, value};
+use crate::feed::backbone;
 use crate::feed::source::Source;
-use crate::feed::upstream::{Address, Plan, Spec};
+use crate::feed::upstream::{Address, Origin, Plan, Spec};
 
 /// Flags and members of the file. What is absent has its default.
 #[derive(Args, Clone, Debug, Default, Deserialize)]
@@ -41,7 +42,8 @@ impl RawLive {
 
     /// Whether a feed is a live one.
     pub(super) fn is_live(name: &str) -> bool {
-        ["binance:", "upbit:", "ws://", "wss://"].iter().any(|start| name.starts_with(start))
+        let is_exchange = ["binance:", "upbit:", "ws://", "wss://"].iter().any(|start| name.starts_with(start));
+        is_exchange || backbone::Address::is_meant(name)
     }
 
     /// A live feed.
@@ -49,11 +51,19 @@ impl RawLive {
     /// # Errors
     /// [`ConfigError::Value`] for what cannot be used.
     pub(super) fn source(&self, name: &str) -> Result<Source, ConfigError> {
-        let address = Address::parse(name, self.host.as_deref(), &[]).map_err(|reason| value("--feed", reason))?;
+        let wrong = |reason| value("--feed", reason);
+        let (name, origin) = if backbone::Address::is_meant(name) {
+            let address = backbone::Address::parse(name).map_err(wrong)?;
+            // Its name is shown to clients, and has no password.
+            (address.to_string(), Origin::Backbone(address))
+        } else {
+            let address = Address::parse(name, self.host.as_deref(), &[]).map_err(wrong)?;
+            (name.to_owned(), Origin::Exchanges(vec![address]))
+        };
         let connections = self.connections.unwrap_or(1);
         super::value::within("--feed-connections", connections, 1..=4)?;
         let plan = Plan { ca: self.ca.clone(), connections, ..Plan::default() };
-        Ok(Source::Live(Box::new(Spec { name: name.to_owned(), address, plan, tape: self.tape.clone() })))
+        Ok(Source::Live(Box::new(Spec { name, origin, plan, tape: self.tape.clone() })))
     }
 
     /// Checks what the feeds are together: recorded ones have times of their own, and a tape is written by one.

@@ -26,7 +26,8 @@ pub struct RawConfig {
     /// `bench:symbols=100,rate=100` makes tickers of S000USDT, S001USDT and so on at that rate, stamped when they are
     /// made, to measure with; all at once with `burst=true`, what is due within a millisecond at once with `grain=1ms`,
     /// and so many and no more with `messages=`. Or a live feed: `binance:btcusdt@trade,btcusdt@depth@100ms`,
-    /// `upbit:KRW-BTC`, or a ws:// or wss:// URL that speaks like one of them without being asked.
+    /// `upbit:KRW-BTC`, a ws:// or wss:// URL that speaks like one of them without being asked, or what a NATS server has of
+    /// one of them: `nats://HOST:PORT/SUBJECT`, `nats://HOST:PORT/SUBJECT?stream=NAME&from=all`.
     #[arg(long, value_name = "PATH")]
     #[serde(default)]
     pub feed: Vec<PathBuf>,

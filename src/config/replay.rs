@@ -80,13 +80,14 @@ impl RawReplay {
         let mut span = None;
         let mut time = |name: &'static str, text: Option<String>| -> Result<Option<i64>, ConfigError> {
             let Some(text) = text else { return Ok(None) };
+            // Opening what is live would connect, and write to its tape.
+            if sources.iter().any(|source| !source.is_recorded()) {
+                return Err(value(name, "what is made as it plays has no other place to be in"));
+            }
             let first = match span {
                 Some(first) => first,
                 None => {
                     let feed = Merge::open(sources).map_err(|error| value("--feed", error.to_string()))?;
-                    if !feed.is_recorded() {
-                        return Err(value(name, "what is made as it plays has no other place to be in"));
-                    }
                     *span.insert(feed.peek().unwrap_or(0))
                 }
             };

@@ -44,7 +44,7 @@ impl Trust {
         Ok(Trust(Arc::new(config.with_no_client_auth())))
     }
 
-    pub(super) fn config(&self) -> Arc<ClientConfig> {
+    pub(crate) fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.0)
     }
 }

@@ -6,9 +6,10 @@
 //!  file.jsonl.zst ┘           ├─▶ Recording ─▶ Merge ─▶ Replay (when is it due?) ─▶ ingest
 //!  file.tape ───────▶ Blocks ─┘                  ▲
 //!  Metronome ────────────────────────────────────┤
-//!  Upstream (live) ──────────────────────────────┘
+//!  Upstream, Backbone (live) ────────────────────┘
 //! ```
 
+pub mod backbone;
 mod blocks;
 pub mod builtin;
 pub mod damage;

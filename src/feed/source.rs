@@ -35,6 +35,11 @@ impl Source {
         }
     }
 
+    /// Whether it can be gone back in: what is made as it is needed cannot.
+    pub fn is_recorded(&self) -> bool {
+        matches!(self, Source::Tape(_))
+    }
+
     /// Begins it.
     ///
     /// # Errors

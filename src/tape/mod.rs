@@ -93,6 +93,7 @@ pub mod reader;
 pub mod record;
 mod recover;
 pub mod rotation;
+pub mod series;
 pub mod store;
 pub mod tally;
 pub mod writer;

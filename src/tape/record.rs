@@ -46,7 +46,7 @@ pub enum Form {
     Line,
     /// What the rows of a connection are, in words of the reader of such rows.
     Table,
-    /// A row of an imported table, with its end.
+    /// A row of an imported table, with its end; of a table that tells a message in several rows, all of them.
     Row,
     /// Anything else, for people.
     Remark,

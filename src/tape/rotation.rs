@@ -1,17 +1,15 @@
 //! A series of tapes: a new file for every UTC day, and whenever one is large enough.
 //!
-//! From `name.tape` follow `name-2026-11-20.tape`, `name-2026-11-20.1.tape`, `name-2026-11-20.2.tape` and so on, in the
-//! order of their making: the day is that of the receive time of a file's first record, and the number tells files of a
-//! day apart. Sequence numbers go on from file to file, and each file's header has the digest of the one before, so
-//! the chain of digests runs through all of them.
+//! Names are those of a [`Series`]. Sequence numbers go on from file to file, and each file's header has the digest of the
+//! one before, so the chain of digests runs through all of them.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::tape::header::Header;
 use crate::tape::record::Message;
+use crate::tape::series::{Place, Series};
 use crate::tape::writer::{Cut, Settings, Writer};
-use crate::tape::{EXTENSION, TapeError, io_error};
+use crate::tape::{TapeError, io_error};
 
 const NS_PER_DAY: i64 = 86_400_000_000_000;
 
@@ -26,8 +24,7 @@ pub struct Limits {
 
 /// Writes a series of tapes. Times that go back never begin a file.
 pub struct Rotation {
-    folder: PathBuf,
-    stem: String,
+    series: Series,
     limits: Limits,
     settings: Settings,
     day_name: fn(i64) -> String,
@@ -36,13 +33,6 @@ pub struct Rotation {
     place: Place,
     /// How the next file's header is.
     next: Header,
-}
-
-/// Which file of a series: its day's name, and the number within the day. They sort as they were made.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    day: String,
-    number: u32,
 }
 
 impl Rotation {
@@ -57,13 +47,13 @@ impl Rotation {
         settings: Settings,
         day_name: fn(i64) -> String,
     ) -> Result<(Rotation, Option<Cut>), TapeError> {
-        let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let series = Series::of(path);
         let next = Header::default();
         let place = Place::default();
-        let mut rotation = Rotation { folder, stem, limits, settings, day_name, writer: None, place, next };
-        let Some(last) = rotation.last()? else { return Ok((rotation, None)) };
-        let (writer, cut) = Writer::open(&rotation.path_of(&last), settings)?;
+        let mut rotation = Rotation { series, limits, settings, day_name, writer: None, place, next };
+        let places = rotation.series.places().map_err(io_error("list the folder"))?;
+        let Some(last) = places.into_iter().next_back() else { return Ok((rotation, None)) };
+        let (writer, cut) = Writer::open(&rotation.series.path_of(&last), settings)?;
         (rotation.writer, rotation.place) = (Some(writer), last);
         Ok((rotation, cut))
     }
@@ -89,7 +79,7 @@ impl Rotation {
             true => Place { day, number: 0 },
             false => Place { day: self.place.day.clone(), number: self.place.number + 1 },
         };
-        let mut writer = Writer::create(&self.path_of(&place), self.settings, self.next)?;
+        let mut writer = Writer::create(&self.series.path_of(&place), self.settings, self.next)?;
         self.place = place;
         let appended = writer.append(message);
         self.writer = Some(writer);
@@ -120,32 +110,18 @@ impl Rotation {
         self.writer.as_mut().map_or(Ok(()), Writer::finish)
     }
 
+    /// The files there are, in the order of their making. Cost: a look at the folder.
+    ///
+    /// # Errors
+    /// [`TapeError::Io`] where it cannot be listed.
+    pub fn files(&self) -> Result<Vec<PathBuf>, TapeError> {
+        let places = self.series.places().map_err(io_error("list the folder"))?;
+        Ok(places.iter().map(|place| self.series.path_of(place)).collect())
+    }
+
     /// The file that is written; `None` before the first record of a new series.
     pub fn path(&self) -> Option<PathBuf> {
-        self.writer.as_ref().map(|_| self.path_of(&self.place))
-    }
-
-    fn path_of(&self, place: &Place) -> PathBuf {
-        let number = if place.number == 0 { String::new() } else { format!(".{}", place.number) };
-        self.folder.join(format!("{}-{}{number}.{EXTENSION}", self.stem, place.day))
-    }
-
-    /// The newest file there is.
-    fn last(&self) -> Result<Option<Place>, TapeError> {
-        let folder = if self.folder.as_os_str().is_empty() { Path::new(".") } else { &self.folder };
-        let entries = fs::read_dir(folder).map_err(io_error("list the folder"))?;
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        Ok(names.filter_map(|name| self.place_of(&name)).max())
-    }
-
-    fn place_of(&self, name: &str) -> Option<Place> {
-        let rest = name.strip_prefix(&self.stem)?.strip_prefix('-')?.strip_suffix(EXTENSION)?.strip_suffix('.')?;
-        let (day, number) = match rest.split_once('.') {
-            Some((day, number)) => (day, number.parse().ok().filter(|number| *number > 0)?),
-            None => (rest, 0),
-        };
-        let is_day = day.len() == 10 && day.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-        is_day.then(|| Place { day: day.to_owned(), number })
+        self.writer.as_ref().map(|_| self.series.path_of(&self.place))
     }
 }
 
@@ -182,7 +158,7 @@ mod tests {
             }
             rotation.finish().unwrap();
         }
-        let mut names: Vec<_> = fs::read_dir(folder.path())
+        let mut names: Vec<_> = std::fs::read_dir(folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
@@ -191,10 +167,7 @@ mod tests {
         assert_eq!(&names[..3], expected);
         assert!(names.contains(&"spot-2026-11-02.tape".to_owned()), "{names:?}");
 
-        let place = |name: &String| {
-            let (rotation, _) = Rotation::open(&path, limits, settings, day_name).unwrap();
-            rotation.place_of(name).unwrap()
-        };
+        let place = |name: &String| Series::of(&path).place_of(name).unwrap();
         names.sort_by_key(place);
         let (mut sequence, mut before) = (1, None);
         for name in &names {

@@ -30,6 +30,25 @@ fn a_live_feed_is_served_as_it_comes_and_recorded_on_the_way() {
 }
 
 #[test]
+fn a_place_in_a_live_feed_is_refused_before_anything_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("live.tape");
+    let upstream = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    upstream.set_nonblocking(true).unwrap();
+    let host = upstream.local_addr().unwrap().to_string();
+    for (flag, time) in [("--from", "09:30:00"), ("--to", "2026-11-20")] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_tapecast"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--feed", "binance:btcusdt@trade", "--feed-host", &host])
+            .args(["--tape", out.to_str().unwrap(), flag, time])
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && said.contains(flag) && said.contains("no other place to be in"), "{said}");
+        assert!(!out.exists() && upstream.accept().is_err());
+    }
+}
+
+#[test]
 fn candles_close_by_the_clock_of_a_live_feed_that_is_silent() {
     let folder = tempfile::tempdir().unwrap();
     let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as i64;

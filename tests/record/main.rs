@@ -3,9 +3,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod backbone;
 mod input;
 mod live;
 mod misbehaving;
+mod nats;
 mod proxy;
+mod published;
 mod recorder;
 mod whole;

@@ -18,9 +18,12 @@ pub struct Recorder {
 
 impl Recorder {
     pub fn start(out: &Path, flags: &[&str]) -> Recorder {
+        Self::without_tape(&[&["--out", out.to_str().unwrap()], flags].concat())
+    }
+
+    pub fn without_tape(flags: &[&str]) -> Recorder {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tapecast"))
-            .args(["record", "--out", out.to_str().unwrap(), "--flush-every", "20ms"])
-            .args(["--retry-min", "5ms", "--retry-max", "20ms"])
+            .args(["record", "--flush-every", "20ms", "--retry-min", "5ms", "--retry-max", "20ms"])
             .args(flags)
             .stdin(Stdio::null())
             .stderr(Stdio::piped())
@@ -38,11 +41,24 @@ impl Recorder {
     }
 
     /// Ends it as Ctrl-C does; what it said that was not asked for before.
-    pub fn end(mut self) -> Vec<String> {
+    pub fn end(self) -> Vec<String> {
+        let (is_success, said) = self.interrupt();
+        assert!(is_success);
+        said
+    }
+
+    /// The same where it does not end well.
+    pub fn end_badly(self) -> Vec<String> {
+        let (is_success, said) = self.interrupt();
+        assert!(!is_success);
+        said
+    }
+
+    fn interrupt(mut self) -> (bool, Vec<String>) {
         let status = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
         assert!(status.expect("kill can be run").success());
-        assert!(self.child.wait().expect("it ends").success());
-        self.said.iter().collect()
+        let is_success = self.child.wait().expect("it ends").success();
+        (is_success, self.said.iter().collect())
     }
 
     pub fn kill(mut self) {
@@ -52,8 +68,11 @@ impl Recorder {
 
     /// Waits until it says something.
     pub fn says(&self, part: &str) -> String {
+        let begun = Instant::now();
         loop {
-            let line = self.said.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it never says `{part}`"));
+            // It goes on to say how far it has come.
+            let left = PATIENCE.saturating_sub(begun.elapsed());
+            let line = self.said.recv_timeout(left).unwrap_or_else(|_| panic!("it never says `{part}`"));
             if line.contains(part) {
                 return line;
             }

@@ -8,6 +8,7 @@ mod crashes;
 mod damage;
 mod played;
 mod recorded;
+mod series;
 mod tables;
 
 use std::path::{Path, PathBuf};

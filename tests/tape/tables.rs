@@ -1,4 +1,4 @@
-//! Tables of trades and candles: kept as they are, played as messages.
+//! Tables of trades, candles and changes of books: kept as they are, played as messages.
 
 use std::fs;
 
@@ -41,6 +41,51 @@ fn a_table_is_kept_byte_for_byte_and_played() {
     for (id, price) in [(28_457, "4.80100000"), (28_458, "4.80200000"), (28_459, "4.80300000")] {
         let event: Value = serde_json::from_str(client.next_event().text()).unwrap();
         assert_eq!((event["t"].as_i64(), event["p"].as_str()), (Some(id), Some(price)));
+    }
+}
+
+#[test]
+fn changes_of_a_book_are_told_in_rows_and_played_as_messages() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("any-name.csv");
+    let row = |ts: i64, ids: &str, level: &str| format!("{ts},trxusdt@depth,depthUpdate,{ts},TRXUSDT,{ids},{level}\n");
+    let ts = 1_741_046_400_062_959;
+    let text = [
+        "TimestampOfReceive,Stream,EventType,EventTime,Symbol,FirstUpdateId,FinalUpdateId,IsAsk,Price,Quantity\n",
+        &row(ts, "10,14", "0,0.2311,804627.7"),
+        &row(ts, "10,14", "1,0.2313,0.0"),
+        &row(ts, "15,15", "1,0.2314,5"),
+        "what is this\n",
+        &row(ts + 100, "17,18", "0,0.2310,6"),
+        row(ts + 100, "17,18", "0,0.2309,7").trim_end(),
+    ]
+    .concat();
+    fs::write(&input, &text).unwrap();
+    let tape = import(&folder, &input);
+    let out = path(&folder, "out.csv");
+    let told = String::from_utf8(done(&["export", &tape, "--out", &out])).unwrap();
+    assert_eq!(fs::read_to_string(&out).unwrap(), text);
+    assert!(told.contains("out.csv: 7 lines"), "{told}");
+
+    let event = |data: &str| format!(r#"{{"stream":"trxusdt@depth","data":{{"e":"depthUpdate",{data}}}}}"#);
+    let expected = [
+        event(r#""E":1741046400062959,"s":"TRXUSDT","U":10,"u":14,"b":[["0.2311","804627.7"]],"a":[["0.2313","0.0"]]"#),
+        event(r#""E":1741046400062959,"s":"TRXUSDT","U":15,"u":15,"b":[],"a":[["0.2314","5"]]"#),
+        event(r#""E":1741046400063059,"s":"TRXUSDT","U":17,"u":18,"b":[["0.2310","6"],["0.2309","7"]],"a":[]"#),
+    ];
+    let lines = String::from_utf8(done(&["cat", &tape, "--symbol", "trxusdt"])).unwrap();
+    let messages: Vec<&str> = lines.lines().map(|line| line.split_once(' ').unwrap().1).collect();
+    assert_eq!(messages, expected);
+    let error = refused(&["verify", &tape]);
+    assert!(
+        error.contains("1 holes") && error.contains("update 15 is followed by an event that follows 16"),
+        "{error}"
+    );
+
+    let server = Server::start(&["--feed", &tape, "--speed", "max", "--wait-for-clients", "1"]);
+    let mut client = Client::open(&server, "/stream?streams=trxusdt@depth&timeUnit=microsecond");
+    for event in expected {
+        assert_eq!(client.next_event().text(), event);
     }
 }
 

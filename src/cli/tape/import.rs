@@ -9,8 +9,8 @@ use crate::cli::tape::weave::{Writing, weave};
 /// Flags of `tape import`.
 #[derive(Args, Debug)]
 pub(super) struct Import {
-    /// .jsonl lines `<receive time in ns> <message>`, or .csv tables of trades or candles, also as .zst. Several are
-    /// merged by receive time.
+    /// .jsonl lines `<receive time in ns> <message>`, or .csv tables of trades, candles or book changes, also as
+    /// .zst. Several are merged by receive time.
     #[arg(value_name = "IN", required = true)]
     inputs: Vec<PathBuf>,
     /// The .tape to write.

@@ -1,4 +1,4 @@
-//! `tapecast tape info`: what a tape holds, from its index.
+//! `tapecast tape info`: what tapes hold, from their indexes.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use crate::cli::tape::chain::{Chain, Joint, files};
 use crate::cli::tape::selection::open;
 use crate::cli::tape::time::{format, format_span};
 use crate::feed::label::Label;
@@ -14,7 +15,7 @@ use crate::tape::{Entry, Reader, Total, What};
 /// Flags of `tape info`.
 #[derive(Args, Debug)]
 pub(super) struct Info {
-    /// The tapes.
+    /// The tapes. NAME.tape, where there is no such file, is the series NAME-2026-11-20.tape and so on.
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
     /// List all symbols, not only those with the most records.
@@ -29,14 +30,25 @@ impl Info {
     pub(super) fn run(self) -> anyhow::Result<()> {
         // Whoever reads may have seen enough.
         let mut out = io::stdout().lock();
-        for (place, file) in self.files.iter().enumerate() {
+        let files = files(&self.files)?;
+        let mut chain = Chain::default();
+        for (place, file) in files.iter().enumerate() {
             if place > 0 {
                 let _ = writeln!(out);
             }
-            match self.tell(&open(file)?, file, &mut out) {
+            let reader = open(file)?;
+            match self.tell(&reader, file, &mut out) {
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
                 told => told?,
             }
+            if place > 0 {
+                let _ = match chain.joint(&reader) {
+                    Joint::Begins => writeln!(out, "  before       nothing: it begins a tape"),
+                    Joint::Continues => writeln!(out, "  before       it continues the file above"),
+                    Joint::Broken(sentence) => writeln!(out, "  before       {sentence}"),
+                };
+            }
+            chain.push(file, &reader, None);
         }
         Ok(())
     }

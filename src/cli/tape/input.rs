@@ -38,6 +38,9 @@ struct Text {
     ts_recv: i64,
     /// What comes before the next line.
     waiting: VecDeque<Item>,
+    /// What came of reading a line more than was handed out, and that line.
+    ahead: Option<anyhow::Result<bool>>,
+    ahead_bytes: Vec<u8>,
     /// A row's message, of which only the label is of interest.
     scratch: Vec<u8>,
 }
@@ -127,7 +130,8 @@ impl Text {
         }
         let position = Rc::default();
         let lines = open_text(path, Rc::clone(&position))?;
-        Ok(Text { lines, position, line_number: 0, table, ts_recv, waiting, scratch: Vec::new() })
+        let (ahead, ahead_bytes, scratch) = (None, Vec::new(), Vec::new());
+        Ok(Text { lines, position, line_number: 0, table, ts_recv, waiting, ahead, ahead_bytes, scratch })
     }
 
     fn next(&mut self, labels: &mut Labels, item: &mut Item) -> anyhow::Result<bool> {
@@ -135,8 +139,7 @@ impl Text {
             *item = waiting;
             return Ok(true);
         }
-        self.line_number += 1;
-        if !read_line(&mut self.lines, self.line_number, &mut item.bytes)? {
+        if !self.read(&mut item.bytes)? {
             return Ok(false);
         }
         let Some((ts_recv, start)) = time_of(self.table.as_ref(), &item.bytes) else {
@@ -145,6 +148,7 @@ impl Text {
             return Ok(true);
         };
         self.ts_recv = ts_recv;
+        self.read_rows(&mut item.bytes);
         if let Some(table) = &self.table {
             let row = std::str::from_utf8(&item.bytes).unwrap_or_default();
             let label = match table.write_message(row, self.line_number, &mut self.scratch) {
@@ -165,6 +169,34 @@ impl Text {
         let label = labels.of(&item.bytes, ts_recv);
         item.become_of(ts_recv, Direction::From, Form::Text, label);
         Ok(true)
+    }
+}
+
+impl Text {
+    /// Reads a line; false at the end.
+    fn read(&mut self, line: &mut Vec<u8>) -> anyhow::Result<bool> {
+        if let Some(read) = self.ahead.take() {
+            std::mem::swap(line, &mut self.ahead_bytes);
+            return read;
+        }
+        self.line_number += 1;
+        read_line(&mut self.lines, self.line_number, line)
+    }
+
+    /// Adds to a row those behind it that belong to the same message. What cannot be read is said when it is next.
+    fn read_rows(&mut self, rows: &mut Vec<u8>) {
+        while self.table.is_some() {
+            let mut line = std::mem::take(&mut self.ahead_bytes);
+            let read = self.read(&mut line);
+            let fits = rows.len() + line.len() <= MESSAGE_BYTES_MAX;
+            let continues = self.table.as_ref().is_some_and(|table| table.continues(rows, &line));
+            self.ahead_bytes = line;
+            if !(matches!(read, Ok(true)) && fits && continues) {
+                self.ahead = Some(read);
+                return;
+            }
+            rows.extend_from_slice(&self.ahead_bytes);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `tapecast tape`: make tapes, look at them, and turn them into others.
 
 mod cat;
+mod chain;
 mod continuity;
 mod cut;
 mod export;
@@ -25,9 +26,10 @@ use clap::Subcommand;
 pub enum Tape {
     /// Make a tape of invented but believable markets. The same seed gives the same bytes, on any machine.
     Synth(synth::Synth),
-    /// Say what a .tape holds, from its index: span, symbols, kinds, rates, gaps, sizes.
+    /// Say what .tape files hold, from their indexes: span, symbols, kinds, rates, gaps, sizes.
     Info(info::Info),
-    /// Read a .tape from end to end and prove that it is whole: checksums, digests, sequence numbers, update ids.
+    /// Read a .tape, or a series of them, from end to end and prove that it is whole: checksums, digests, sequence
+    /// numbers, update ids.
     Verify(verify::Verify),
     /// Write a .tape, or a part of it, to standard output, one message a line.
     Cat(cat::Cat),

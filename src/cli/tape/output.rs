@@ -83,7 +83,7 @@ impl<W: Write> Output<W> {
 
     fn verbatim(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.end_line()?;
-        self.written += 1;
+        self.written += bytes.split_inclusive(|byte| *byte == b'\n').count() as u64;
         self.out.write_all(bytes)
     }
 

@@ -1,10 +1,11 @@
-//! `tapecast tape verify`: whether a tape is as it was written, and nothing is missing.
+//! `tapecast tape verify`: whether a tape, or a series of them, is as it was written, and nothing is missing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
 
+use crate::cli::tape::chain::{Chain, Joint, files, name_of};
 use crate::cli::tape::continuity::Continuity;
 use crate::cli::tape::progress::Progress;
 use crate::cli::tape::selection::open;
@@ -16,49 +17,107 @@ use crate::venue::Rejected;
 /// Flags of `tape verify`.
 #[derive(Args, Debug)]
 pub(super) struct Verify {
-    /// The .tape.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// The .tape, or several: files of a series are read in their order, and must continue one another. NAME.tape, where
+    /// there is no such file, is the series NAME-2026-11-20.tape and so on.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
     /// The most findings that are listed; all are counted.
     #[arg(long, default_value_t = 20, value_name = "N")]
     list: u64,
 }
 
-/// What reading a whole tape came to.
+/// What reading all of it came to.
 #[derive(Default)]
 struct Findings {
     listed_max: u64,
     damages: u64,
     holes: u64,
-    first: Option<String>,
+    /// The file's name and a sentence.
+    first: Option<(String, String)>,
 }
 
 impl Findings {
-    fn note(&mut self, sentence: String) {
+    fn damage(&mut self, file: &Path, sentence: String) {
+        self.damages += 1;
+        self.note(file, sentence);
+    }
+
+    fn hole(&mut self, file: &Path, sentence: String) {
+        self.holes += 1;
+        self.note(file, sentence);
+    }
+
+    fn note(&mut self, file: &Path, sentence: String) {
         if self.damages + self.holes <= self.listed_max {
             println!("  {sentence}");
         }
-        self.first.get_or_insert(sentence);
+        self.first.get_or_insert_with(|| (name_of(file), sentence));
     }
+}
+
+/// What goes on from file to file.
+#[derive(Default)]
+struct Verifier {
+    findings: Findings,
+    ids: Continuity,
+    tables: Tables,
+    chain: Chain,
+    scratch: Vec<u8>,
 }
 
 impl Verify {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        let mut reader = open(&self.file)?;
+        let files = files(&self.files)?;
+        let findings = Findings { listed_max: self.list, ..Findings::default() };
+        let mut verifier = Verifier { findings, ..Verifier::default() };
+        for file in &files {
+            verifier.read(file)?;
+        }
+        let Findings { damages, holes, first, .. } = verifier.findings;
+        let Some((name, sentence)) = first else {
+            match files.len() {
+                1 => println!("  whole"),
+                count => println!("whole: {count} files"),
+            }
+            return Ok(());
+        };
+        match &files[..] {
+            [file] => {
+                bail!("{}: {damages} damages and {holes} holes in update ids; the first: {sentence}", file.display())
+            }
+            _ => bail!(
+                "{} files: {damages} damages and {holes} holes in update ids; the first: {name}: {sentence}",
+                files.len()
+            ),
+        }
+    }
+}
+
+impl Verifier {
+    /// Reads a file to its end.
+    fn read(&mut self, file: &Path) -> anyhow::Result<()> {
+        let mut reader = open(file)?;
         reader.check_digests();
-        println!("{}", self.file.display());
+        println!("{}", file.display());
+        match self.chain.joint(&reader) {
+            Joint::Begins => self.ids.restart(),
+            Joint::Continues => {}
+            Joint::Broken(sentence) => {
+                self.ids.restart();
+                self.findings.damage(file, sentence);
+            }
+        }
         let mut progress = Progress::new(reader.length());
-        let mut findings = Findings { listed_max: self.list, ..Findings::default() };
-        let (mut ids, mut tables) = (Continuity::default(), Tables::default());
-        let (mut records, mut last, mut scratch) = (0_u64, None, Vec::new());
+        let (checked_before, holes_before) = (self.ids.checked, self.findings.holes);
+        let rejected_before = self.ids.rejected;
+        let (mut records, mut last) = (0_u64, None);
         loop {
             match reader.read() {
                 Ok(Some(record)) => {
                     records += 1;
                     last = Some(record.message.ts_recv);
-                    if let Some(sentence) = check(&record, &mut ids, &mut tables, &mut scratch) {
-                        findings.holes += 1;
-                        findings.note(sentence);
+                    if let Some(sentence) = check(&record, &mut self.ids, &mut self.tables, &mut self.scratch) {
+                        self.findings.hole(file, sentence);
                     }
                     progress.step(|| reader.position());
                 }
@@ -67,31 +126,28 @@ impl Verify {
                     println!("  no index: it was not finished, or is still written; the blocks are checked");
                 }
                 Err(damage) => {
-                    findings.damages += 1;
                     if damage.is_loss() {
-                        ids.restart();
+                        self.ids.restart();
                     }
                     let known = last.map_or(String::new(), |ns| format!("; what is before ends at {}", format(ns)));
-                    findings.note(format!("{damage}{known}"));
+                    self.findings.damage(file, format!("{damage}{known}"));
                 }
             }
         }
         drop(progress);
+        let digest = reader.digest();
         println!(
             "  {records} records in {} blocks; {} depth events follow the one before; digest {}",
             reader.index().entries.len(),
-            ids.checked - findings.holes,
-            reader.digest().map_or("not known".to_owned(), |digest| digest.to_string())
+            (self.ids.checked - checked_before) - (self.findings.holes - holes_before),
+            digest.map_or("not known".to_owned(), |digest| digest.to_string())
         );
-        for (label, count) in Rejected::LABELS.iter().zip(ids.rejected).filter(|(_, count)| *count > 0) {
+        let rejected = self.ids.rejected.iter().zip(rejected_before).map(|(now, before)| now - before);
+        for (label, count) in Rejected::LABELS.iter().zip(rejected).filter(|(_, count)| *count > 0) {
             println!("  {count} messages are not played: {label}");
         }
-        let Some(first) = findings.first else {
-            println!("  whole");
-            return Ok(());
-        };
-        let (damages, holes) = (findings.damages, findings.holes);
-        bail!("{}: {damages} damages and {holes} holes in update ids; the first: {first}", self.file.display())
+        self.chain.push(file, &reader, digest);
+        Ok(())
     }
 }
 

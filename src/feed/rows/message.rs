@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 
+use crate::feed::rows::depth;
 use crate::feed::rows::shape::{Shape, Table};
 use crate::feed::rows::time;
 
@@ -17,8 +18,9 @@ struct Trade<'a> {
 }
 
 impl Table {
-    /// Writes the message that a row stands for in place of `out`; `None` for a line that is no row. A trade without an
-    /// id gets `sequence` for one; where nobody has said who crossed the spread, the buyer has.
+    /// Writes the message that a row stands for, or several that [continue](Table::continues) one another, in place of
+    /// `out`; `None` for a line that is no row. A trade without an id gets `sequence` for one; where nobody has said who
+    /// crossed the spread, the buyer has.
     pub fn write_message(&self, row: &str, sequence: u64, out: &mut Vec<u8>) -> Option<()> {
         let columns: Vec<&str> = row.trim_end().split(',').collect();
         let column = |place: usize| columns.get(place).copied();
@@ -37,6 +39,7 @@ impl Table {
                 };
                 trade.write(out);
             }
+            Shape::ReceivedDepth => depth::write(row, out)?,
             Shape::NewYork { .. } => {
                 let (price, ts) = (dollars(number(1)?)?, self.ts_recv(row)?);
                 let id = sequence.to_string();
@@ -88,22 +91,22 @@ impl Trade<'_> {
 }
 
 /// A time as a message has it: in milliseconds, or in microseconds where that says more.
-fn stamp(ns: i64) -> i64 {
+pub(super) fn stamp(ns: i64) -> i64 {
     if ns % 1_000_000 == 0 { ns / 1_000_000 } else { ns / 1_000 }
 }
 
 /// What may stand in a message as it is.
-fn is_number(text: &str) -> bool {
+pub(super) fn is_number(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let points = text.bytes().filter(|byte| *byte == b'.').count();
     (1..=36).contains(&digits) && points <= 1 && digits + points == text.len() && !text.starts_with('.')
 }
 
-fn is_symbol(text: &str) -> bool {
+pub(super) fn is_symbol(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'))
 }
 
-fn flag(text: &str) -> Option<bool> {
+pub(super) fn flag(text: &str) -> Option<bool> {
     match text {
         "1" | "true" | "True" | "TRUE" => Some(true),
         "0" | "false" | "False" | "FALSE" => Some(false),
@@ -141,6 +144,13 @@ mod tests {
         let expected = r#"{"e":"trade","E":1381219217034,"s":"SPY","t":77,"p":"167.4200","q":"210","T":1381219217034,"m":false,"M":true}"#;
         let spy = message("trades-spy-20131008", "", "14417034,1674200,210,Q,2000,0");
         assert_eq!(spy, (1_381_219_217_034_000_000, expected.into()));
+
+        let header =
+            "TimestampOfReceive,Stream,EventType,EventTime,Symbol,FirstUpdateId,FinalUpdateId,IsAsk,Price,Quantity\n";
+        let rows = "1741046400062959,trxusdt@depth@100ms,depthUpdate,1741046400062507,TRXUSDT,5434434562,5434434566,0,0.2311,804627.7\n\
+                    1741046400062959,trxusdt@depth@100ms,depthUpdate,1741046400062507,TRXUSDT,5434434562,5434434566,1,0.2313,0\n";
+        let expected = r#"{"stream":"trxusdt@depth@100ms","data":{"e":"depthUpdate","E":1741046400062507,"s":"TRXUSDT","U":5434434562,"u":5434434566,"b":[["0.2311","804627.7"]],"a":[["0.2313","0"]]}}"#;
+        assert_eq!(message("any", header, rows), (1_741_046_400_062_959_000, expected.into()));
 
         let row = "28457,4.80100000,0.50000000,2.40050000,1502942432322,False,True\n";
         let expected = r#"{"e":"trade","E":1502942432322,"s":"BNBUSDT","t":28457,"p":"4.80100000","q":"0.50000000","T":1502942432322,"m":false,"M":true}"#;

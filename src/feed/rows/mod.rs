@@ -1,9 +1,10 @@
-//! Tables of trades and candles: rows kept as they are on the tape, and told as the messages they stand for.
+//! Tables of trades, candles and changes of books: rows kept as they are on the tape, and told as the messages they stand for.
 //!
 //! A row's bytes are verbatim, so nothing of a table is lost by importing it. Before the rows of a connection stands a
 //! record of [`Form::Table`] that says what they are, in the words of [`Table`]'s text. Played, a row becomes a message
 //! of Binance's: clients of any venue understand it.
 
+mod depth;
 mod message;
 mod shape;
 mod time;

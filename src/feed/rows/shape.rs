@@ -13,6 +13,10 @@ pub enum Shape {
     /// A recorder's trades, with their symbols and receive times: `TimestampOfReceive`, `Stream`, `EventType`,
     /// `EventTime`, `TransactionTime`, `Symbol`, `TradeId`, `Price`, `Quantity`, `IsBuyerMarketMaker`, and more.
     Received,
+    /// A recorder's changes of books, one price level a row: `TimestampOfReceive`, `Stream`, `EventType`, `EventTime`,
+    /// `Symbol`, `FirstUpdateId`, `FinalUpdateId`, `IsAsk`, `Price`, `Quantity`. Rows that differ in the last three only
+    /// are one message.
+    ReceivedDepth,
     /// Trades of a New York day: milliseconds since midnight there, price in ten-thousandths of a dollar, shares,
     /// exchange, sale condition, suspicious.
     NewYork {
@@ -44,6 +48,13 @@ pub struct Table {
 const RECEIVED_HEADER: &str = "TimestampOfReceive,Stream,EventType,EventTime,TransactionTime,Symbol,TradeId,Price,\
                                Quantity,IsBuyerMarketMaker";
 
+/// How the header of a recorder's changes of books begins.
+const RECEIVED_DEPTH_HEADER: &str = "TimestampOfReceive,Stream,EventType,EventTime,Symbol,FirstUpdateId,FinalUpdateId,\
+                                     IsAsk,Price,Quantity";
+
+/// Columns that rows of one message have in common.
+const MESSAGE_COLUMNS: usize = 7;
+
 impl Table {
     /// The table of a file, by its name without folder and endings, and its first line.
     ///
@@ -52,6 +63,9 @@ impl Table {
     pub fn of_file(name: &str, first_line: &str) -> Result<Table, String> {
         if first_line.starts_with(RECEIVED_HEADER) {
             return Ok(Table { shape: Shape::Received, symbol: String::new() });
+        }
+        if first_line.starts_with(RECEIVED_DEPTH_HEADER) {
+            return Ok(Table { shape: Shape::ReceivedDepth, symbol: String::new() });
         }
         let parts: Vec<&str> = name.splitn(3, '-').collect();
         let named = match parts[..] {
@@ -69,7 +83,8 @@ impl Table {
             format!(
                 "`{name}` is no table that is known: its name must be SYMBOL-trades-2026-11-20, \
                  SYMBOL-aggTrades-2026-11-20 or SYMBOL-1m-2026-11-20, as in Binance's archive, or trades-SYMBOL-20261120 \
-                 for a New York day, or its first line must begin with `{RECEIVED_HEADER}`"
+                 for a New York day, or its first line must begin with `{RECEIVED_HEADER}` or with \
+                 `{RECEIVED_DEPTH_HEADER}`"
             )
         })?;
         let table = Table { shape, symbol: symbol.to_ascii_uppercase() };
@@ -85,7 +100,7 @@ impl Table {
     pub fn ts_recv(&self, row: &str) -> Option<i64> {
         let mut columns = row.trim_end().split(',');
         match self.shape {
-            Shape::Received => time::since_epoch(columns.next()?),
+            Shape::Received | Shape::ReceivedDepth => time::since_epoch(columns.next()?),
             Shape::NewYork { date } => {
                 let ms: i64 = columns.next()?.parse().ok().filter(|ms| (0..86_400_000).contains(ms))?;
                 Some(time::new_york_midnight(date)? + ms * 1_000_000)
@@ -95,13 +110,20 @@ impl Table {
             Shape::Klines { .. } => time::since_epoch(columns.nth(6)?),
         }
     }
+
+    /// Whether a row belongs to the same message as the rows before it.
+    pub fn continues(&self, rows: &[u8], row: &[u8]) -> bool {
+        let Shape::ReceivedDepth = self.shape else { return false };
+        let end = memchr::memchr_iter(b',', rows).nth(MESSAGE_COLUMNS - 1);
+        end.is_some_and(|end| row.starts_with(&rows[..=end]))
+    }
 }
 
 impl Shape {
     /// The columns that are read, at least.
     fn columns(&self) -> usize {
         match self {
-            Shape::Received => 10,
+            Shape::Received | Shape::ReceivedDepth => 10,
             Shape::NewYork { .. } => 3,
             Shape::Trades => 6,
             Shape::AggTrades => 7,
@@ -128,6 +150,7 @@ impl fmt::Display for Table {
         let symbol = &self.symbol;
         match &self.shape {
             Shape::Received => f.write_str("received-trades"),
+            Shape::ReceivedDepth => f.write_str("received-depth"),
             Shape::NewYork { date } => {
                 write!(f, "new-york-trades {symbol} {:04}{:02}{:02}", date.year, date.month, date.day)
             }
@@ -145,6 +168,7 @@ impl FromStr for Table {
         let words: Vec<&str> = text.split(' ').collect();
         let (shape, symbol) = match words[..] {
             ["received-trades"] => (Shape::Received, ""),
+            ["received-depth"] => (Shape::ReceivedDepth, ""),
             ["new-york-trades", symbol, day] => (Shape::NewYork { date: new_york_day(day).ok_or(())? }, symbol),
             ["trades", symbol] => (Shape::Trades, symbol),
             ["aggTrades", symbol] => (Shape::AggTrades, symbol),

@@ -83,7 +83,7 @@ impl Address {
             address.requests = requests.to_vec();
             return Ok(address);
         }
-        Err(format!("`{text}` is neither binance:…, upbit:…, ws://…, wss://… nor -"))
+        Err(format!("`{text}` is neither binance:…, upbit:…, ws://…, wss://…, nats://… nor -"))
     }
 
     /// Reads a URL, or host and port.

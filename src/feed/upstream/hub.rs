@@ -5,9 +5,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::feed::upstream::arbiter::{Arbiter, Verdict};
-use crate::feed::upstream::{Sink, Stats, now_ns};
+use crate::feed::upstream::{Sink, Stats, UpstreamError, now_ns};
 use crate::market::channel::Stream;
-use crate::tape::{Direction, Form, Message, TapeError};
+use crate::tape::{Direction, Form, Message};
 
 /// What is noted of a connection that is the first, or has brought what another brought: until then it is not heard.
 const JOINED: &str = "its messages count from here on";
@@ -38,7 +38,7 @@ pub(super) struct Hub {
     stats: Arc<Stats>,
     last_ns: i64,
     connections: u32,
-    pub(super) failure: Option<TapeError>,
+    pub(super) failure: Option<UpstreamError>,
 }
 
 impl Hub {
@@ -170,7 +170,7 @@ impl Hub {
         }
     }
 
-    pub(super) fn finish(&mut self) -> Result<(), TapeError> {
+    pub(super) fn finish(&mut self) -> Result<(), UpstreamError> {
         for group in 0..self.groups.len() {
             if let Some(since) = self.groups[group].dark_since.take() {
                 self.note(0, Form::Gap, &format!("nothing was received from {since} until the end"));
@@ -194,15 +194,15 @@ mod tests {
     struct Nowhere;
 
     impl Sink for Nowhere {
-        fn take(&mut self, _: &Message<'_>) -> Result<(), TapeError> {
+        fn take(&mut self, _: &Message<'_>) -> Result<(), UpstreamError> {
             Ok(())
         }
 
-        fn idle(&mut self) -> Result<(), TapeError> {
+        fn idle(&mut self) -> Result<(), UpstreamError> {
             Ok(())
         }
 
-        fn finish(&mut self) -> Result<(), TapeError> {
+        fn finish(&mut self) -> Result<(), UpstreamError> {
             Ok(())
         }
     }

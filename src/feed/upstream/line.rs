@@ -14,8 +14,8 @@ use crate::dial::{Backoff, Trust};
 use crate::feed::upstream::address::Address;
 use crate::feed::upstream::connection::{connect, read};
 use crate::feed::upstream::hub::Hub;
-use crate::feed::upstream::{Plan, Sink, Stats};
-use crate::tape::{Form, TapeError};
+use crate::feed::upstream::{Plan, Sink, Stats, UpstreamError};
+use crate::tape::Form;
 
 /// How long a connection must have lasted for the next wait to be a short one again.
 const STABLE_AFTER: Duration = Duration::from_secs(30);
@@ -59,7 +59,7 @@ impl Context {
 }
 
 /// Runs an upstream to its end.
-pub(super) async fn run(addresses: Vec<Address>, parts: Parts, sink: Box<dyn Sink>) -> Result<(), TapeError> {
+pub(super) async fn run(addresses: Vec<Address>, parts: Parts, sink: Box<dyn Sink>) -> Result<(), UpstreamError> {
     let Parts { trust, plan, stopped, stats } = parts;
     let hub = RefCell::new(Hub::new(sink, addresses.len(), stats));
     let context = Rc::new(Context { addresses, trust, plan, stopped, hub });

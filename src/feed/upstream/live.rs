@@ -1,5 +1,6 @@
 //! An upstream as a feed that is played as it comes.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::PathBuf;
@@ -9,9 +10,10 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use crate::feed::FeedError;
+use crate::feed::backbone::Tail;
 use crate::feed::run::Note;
-use crate::feed::upstream::{Address, Plan, Recorder, Sink, Upstream, now_ns};
-use crate::tape::{Direction, Form, Message, Settings, TapeError};
+use crate::feed::upstream::{Origin, Plan, Recorder, Sink, Upstream, UpstreamError, now_ns};
+use crate::tape::{Direction, Form, Message, Settings};
 
 /// Messages that may wait for the market; then the upstream waits.
 const QUEUE_MAX: usize = 65_536;
@@ -24,8 +26,8 @@ const ROOM_WAIT: Duration = Duration::from_millis(20);
 pub struct Spec {
     /// What it is called.
     pub name: String,
-    /// Where it is.
-    pub address: Address,
+    /// Where it comes from.
+    pub origin: Origin,
     /// How it is kept.
     pub plan: Plan,
     /// A tape that it is written to on the way.
@@ -42,8 +44,8 @@ pub(in crate::feed) struct Live {
     /// Where it is recorded, and where this run begins there; `None` where it is not.
     recording: Option<LiveRun>,
     taken: u64,
-    /// Held for its end.
-    _upstream: Upstream,
+    /// Held for its end, until that has come.
+    upstream: Cell<Option<Upstream>>,
 }
 
 /// A run of a live feed on its tape.
@@ -90,27 +92,28 @@ impl Live {
     pub(in crate::feed) fn open(spec: &Spec) -> Result<Live, FeedError> {
         let failed = |reason: String| FeedError::Upstream { name: spec.name.clone(), reason };
         let queue = Arc::new(Queue::default());
-        let mut recorder = None;
+        let (mut recorder, mut tail) = (None, Tail::default());
         if let Some(path) = &spec.tape {
-            let opened = Recorder::open(path, None, Settings::default());
-            let (opened, cut) = opened.map_err(|source| FeedError::Blocks { path: path.clone(), source })?;
+            let opened = spec.origin.recorder(path, None, Settings::default());
+            let (opened, cut, end) = opened.map_err(|source| FeedError::Blocks { path: path.clone(), source })?;
             if let Some(cut) = cut {
                 tracing::warn!("{}: {cut}", path.display());
             }
-            recorder = Some(opened);
+            (recorder, tail) = (Some(opened), end);
         }
         let mut recording = None;
         if let (Some(recorder), Some(path)) = (&mut recorder, &spec.tape) {
             // Runs that begin at different milliseconds within seven weeks differ.
             let epoch = (now_ns() / 1_000_000) as u32;
             let first = recorder.next_sequence().unwrap_or(0);
-            write(recorder, &Note::Run(epoch)).map_err(|source| FeedError::Blocks { path: path.clone(), source })?;
+            write(recorder, &Note::Run(epoch)).map_err(|error| failed(error.to_string()))?;
             recording = Some(LiveRun { epoch, path: path.clone(), first });
         }
         let door = Door { queue: Arc::clone(&queue), recorder, noted: (0, 0) };
-        let upstream = Upstream::start(vec![spec.address.clone()], spec.plan.clone(), Box::new(door));
+        let upstream = spec.origin.clone().start(spec.plan.clone(), tail, Box::new(door));
         let upstream = upstream.map_err(|error| failed(error.to_string()))?;
-        Ok(Live { name: spec.name.clone(), queue, recording, taken: 0, _upstream: upstream })
+        let upstream = Cell::new(Some(upstream));
+        Ok(Live { name: spec.name.clone(), queue, recording, taken: 0, upstream })
     }
 
     pub(in crate::feed) fn peek(&self) -> Option<i64> {
@@ -118,6 +121,7 @@ impl Live {
         let first = waiting.messages.front().map(|(ts_recv, _)| *ts_recv);
         if first.is_none() {
             if self.queue.is_over.load(Ordering::Acquire) {
+                self.tell_refusal();
                 return None;
             }
             // Whoever finds nothing is woken when there is something.
@@ -158,6 +162,15 @@ impl Live {
     pub(in crate::feed) fn name(&self) -> &str {
         &self.name
     }
+
+    /// Says once why the feed ended before it began.
+    fn tell_refusal(&self) {
+        if let Some(upstream) = self.upstream.take()
+            && let Err(error @ UpstreamError::Refused { .. }) = upstream.stop()
+        {
+            tracing::error!("the live feed: {error}");
+        }
+    }
 }
 
 impl Drop for Live {
@@ -174,7 +187,7 @@ impl Queue {
 }
 
 impl Sink for Door {
-    fn take(&mut self, message: &Message<'_>) -> Result<(), TapeError> {
+    fn take(&mut self, message: &Message<'_>) -> Result<(), UpstreamError> {
         let ts_recv = {
             let mut waiting = self.queue.lock();
             let ts_recv = message.ts_recv.max(waiting.shown);
@@ -202,12 +215,12 @@ impl Sink for Door {
         Ok(())
     }
 
-    fn idle(&mut self) -> Result<(), TapeError> {
+    fn idle(&mut self) -> Result<(), UpstreamError> {
         self.note(false)?;
         self.recorder.as_mut().map_or(Ok(()), Recorder::idle)
     }
 
-    fn finish(&mut self) -> Result<(), TapeError> {
+    fn finish(&mut self) -> Result<(), UpstreamError> {
         self.queue.is_over.store(true, Ordering::Release);
         self.note(true)?;
         let finished = self.recorder.as_mut().map_or(Ok(()), Recorder::finish);
@@ -220,7 +233,7 @@ impl Sink for Door {
 
 impl Door {
     /// Writes down what was to be noted, and then how far the feed is: all that was wanted up to there stands before it.
-    fn note(&mut self, is_last: bool) -> Result<(), TapeError> {
+    fn note(&mut self, is_last: bool) -> Result<(), UpstreamError> {
         let Some(recorder) = &mut self.recorder else { return Ok(()) };
         let (notes, done) = {
             let mut waiting = self.queue.lock();
@@ -238,7 +251,7 @@ impl Door {
     }
 }
 
-fn write(recorder: &mut Recorder, note: &Note) -> Result<(), TapeError> {
+fn write(recorder: &mut Recorder, note: &Note) -> Result<(), UpstreamError> {
     let text = note.to_string();
     let (direction, form) = (Direction::Note, Form::Remark);
     recorder.take(&Message { ts_recv: now_ns(), connection: 0, direction, form, label: "", bytes: text.as_bytes() })

@@ -29,8 +29,10 @@ mod connection;
 mod hub;
 mod line;
 mod live;
+mod origin;
 mod recorder;
 mod snapshots;
+mod tee;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,7 +46,9 @@ use tokio::sync::watch;
 pub use address::{Address, Family};
 pub(super) use live::Live;
 pub use live::{LiveRun, Spec};
+pub use origin::Origin;
 pub use recorder::{Recorder, Series};
+pub use tee::Tee;
 
 use crate::dial::{Trust, TrustError};
 use crate::tape::{Message, TapeError};
@@ -87,20 +91,20 @@ pub trait Sink: Send {
     /// Takes a message, or what is noted of the session; its label is empty.
     ///
     /// # Errors
-    /// [`TapeError`], which ends the upstream.
-    fn take(&mut self, message: &Message<'_>) -> Result<(), TapeError>;
+    /// [`UpstreamError`], which ends the upstream.
+    fn take(&mut self, message: &Message<'_>) -> Result<(), UpstreamError>;
 
     /// Called some ten times a second.
     ///
     /// # Errors
     /// As [`Sink::take`].
-    fn idle(&mut self) -> Result<(), TapeError>;
+    fn idle(&mut self) -> Result<(), UpstreamError>;
 
     /// Called at the end.
     ///
     /// # Errors
     /// As [`Sink::take`].
-    fn finish(&mut self) -> Result<(), TapeError>;
+    fn finish(&mut self) -> Result<(), UpstreamError>;
 }
 
 /// Why an upstream cannot be begun, or ended.
@@ -112,6 +116,22 @@ pub enum UpstreamError {
     /// The system gives no thread or no runtime.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
+    /// What is asked for is not to be had there.
+    #[error("{name}: {reason}")]
+    Refused {
+        /// Where.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// What was received could not be passed on.
+    #[error("{name} has not taken the last {count} messages")]
+    Untaken {
+        /// Who.
+        name: String,
+        /// How many.
+        count: usize,
+    },
     /// What was received could not be written down.
     #[error(transparent)]
     Sink(#[from] TapeError),
@@ -120,10 +140,10 @@ pub enum UpstreamError {
 /// What an upstream has met so far.
 #[derive(Debug, Default)]
 pub struct Stats {
-    messages: AtomicU64,
+    pub(super) messages: AtomicU64,
     duplicates: AtomicU64,
-    gaps: AtomicU64,
-    lost: AtomicU64,
+    pub(super) gaps: AtomicU64,
+    pub(super) lost: AtomicU64,
 }
 
 impl Stats {
@@ -147,7 +167,7 @@ impl Stats {
         self.lost.load(Ordering::Relaxed)
     }
 
-    fn add(count: &AtomicU64) {
+    pub(super) fn add(count: &AtomicU64) {
         count.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -156,7 +176,7 @@ impl Stats {
 pub struct Upstream {
     stop: watch::Sender<bool>,
     stats: Arc<Stats>,
-    thread: Option<JoinHandle<Result<(), TapeError>>>,
+    thread: Option<JoinHandle<Result<(), UpstreamError>>>,
 }
 
 impl Upstream {
@@ -165,12 +185,27 @@ impl Upstream {
     /// # Errors
     /// [`UpstreamError`]; that nobody answers is no error, but noted and tried again.
     pub fn start(addresses: Vec<Address>, plan: Plan, sink: Box<dyn Sink>) -> Result<Upstream, UpstreamError> {
+        let trust = Trust::of(plan.ca.as_deref())?;
+        Self::run("upstream", move |stopped, stats| {
+            let parts = line::Parts { trust, plan, stopped, stats };
+            line::run(addresses, parts, sink)
+        })
+    }
+
+    /// Runs something on a thread and runtime of its own, until it ends or is told to.
+    pub(super) fn run<F: Future<Output = Result<(), UpstreamError>> + 'static>(
+        name: &str,
+        begin: impl FnOnce(watch::Receiver<bool>, Arc<Stats>) -> F + Send + 'static,
+    ) -> Result<Upstream, UpstreamError> {
         let (stop, stopped) = watch::channel(false);
         let stats = Arc::new(Stats::default());
-        let context = line::Parts { trust: Trust::of(plan.ca.as_deref())?, plan, stopped, stats: Arc::clone(&stats) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let run = move || tokio::task::LocalSet::new().block_on(&runtime, line::run(addresses, context, sink));
-        let thread = std::thread::Builder::new().name("upstream".to_owned()).spawn(run)?;
+        let counted = Arc::clone(&stats);
+        let run = move || {
+            let local = tokio::task::LocalSet::new();
+            local.block_on(&runtime, async { begin(stopped, counted).await })
+        };
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(run)?;
         Ok(Upstream { stop, stats, thread: Some(thread) })
     }
 
@@ -179,7 +214,7 @@ impl Upstream {
         &self.stats
     }
 
-    /// Whether it has ended, which it does by itself only where its sink failed.
+    /// Whether it has ended, which it does by itself only where its sink failed, or where it was refused.
     pub fn is_over(&self) -> bool {
         self.thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
@@ -187,12 +222,12 @@ impl Upstream {
     /// Ends it: connections are closed, the sink is finished. Takes a second at most where the sink does not wait.
     ///
     /// # Errors
-    /// What the sink met.
+    /// What the sink met, and [`UpstreamError::Refused`].
     pub fn stop(mut self) -> Result<(), UpstreamError> {
-        Ok(self.end()?)
+        self.end()
     }
 
-    fn end(&mut self) -> Result<(), TapeError> {
+    fn end(&mut self) -> Result<(), UpstreamError> {
         let _ = self.stop.send(true);
         let Some(thread) = self.thread.take() else { return Ok(()) };
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::feed::label::{Labels, of_form};
-use crate::feed::upstream::{Sink, now_ns};
+use crate::feed::upstream::{Sink, UpstreamError, now_ns};
 use crate::market::civil::Date;
 use crate::tape::rotation::{Limits, Rotation};
 use crate::tape::{Cut, Direction, Form, Message, Settings, TapeError, Writer};
@@ -31,6 +31,37 @@ impl Recorder {
     /// # Errors
     /// [`TapeError`].
     pub fn open(path: &Path, limits: Option<Limits>, settings: Settings) -> Result<(Recorder, Option<Cut>), TapeError> {
+        let (mut recorder, cut, is_old) = Self::begin(path, limits, settings)?;
+        if is_old {
+            let text = match &cut {
+                Some(cut) => format!("the recorder was not running; {cut}"),
+                None => "the recorder was not running".to_owned(),
+            };
+            let bytes = text.as_bytes();
+            let (direction, form) = (Direction::Note, Form::Gap);
+            recorder.write(&Message { ts_recv: now_ns(), connection: 0, direction, form, label: "", bytes })?;
+        }
+        Ok((recorder, cut))
+    }
+
+    /// The same without a note: for what knows by itself where the tape ends, and what is missing behind it.
+    ///
+    /// # Errors
+    /// [`TapeError`].
+    pub fn resume(
+        path: &Path,
+        limits: Option<Limits>,
+        settings: Settings,
+    ) -> Result<(Recorder, Option<Cut>), TapeError> {
+        Self::begin(path, limits, settings).map(|(recorder, cut, _)| (recorder, cut))
+    }
+
+    /// Opens it; the last value says whether there was one.
+    fn begin(
+        path: &Path,
+        limits: Option<Limits>,
+        settings: Settings,
+    ) -> Result<(Recorder, Option<Cut>, bool), TapeError> {
         let (series, cut, is_old) = match limits {
             Some(limits) => {
                 let (rotation, cut) = Rotation::open(path, limits, settings, day_name)?;
@@ -43,17 +74,7 @@ impl Recorder {
                 (Series::One(path.to_owned(), writer), cut, is_old)
             }
         };
-        let mut recorder = Recorder { series, labels: Labels::default() };
-        if is_old {
-            let text = match &cut {
-                Some(cut) => format!("the recorder was not running; {cut}"),
-                None => "the recorder was not running".to_owned(),
-            };
-            let bytes = text.as_bytes();
-            let (direction, form) = (Direction::Note, Form::Gap);
-            recorder.take(&Message { ts_recv: now_ns(), connection: 0, direction, form, label: "", bytes })?;
-        }
-        Ok((recorder, cut))
+        Ok((Recorder { series, labels: Labels::default() }, cut, is_old))
     }
 
     /// The number of the record that comes next; `None` in a series of files.
@@ -61,6 +82,30 @@ impl Recorder {
         match &self.series {
             Series::One(_, writer) => Some(writer.next_sequence()),
             Series::Rotated(_) => None,
+        }
+    }
+
+    fn write(&mut self, message: &Message<'_>) -> Result<(), TapeError> {
+        let label = match message.is_data() {
+            true => self.labels.of(message.bytes, message.ts_recv),
+            false => of_form(message.direction, message.form),
+        };
+        let message = Message { label, ..*message };
+        match &mut self.series {
+            Series::One(_, writer) => writer.append(&message),
+            Series::Rotated(rotation) => rotation.append(&message),
+        }
+        .map(drop)
+    }
+
+    /// The files there are, in the order of their making.
+    ///
+    /// # Errors
+    /// [`TapeError::Io`] where the folder cannot be listed.
+    pub fn files(&self) -> Result<Vec<PathBuf>, TapeError> {
+        match &self.series {
+            Series::One(path, _) => Ok(vec![path.clone()]),
+            Series::Rotated(rotation) => rotation.files(),
         }
     }
 
@@ -74,44 +119,37 @@ impl Recorder {
 }
 
 impl Sink for Recorder {
-    fn take(&mut self, message: &Message<'_>) -> Result<(), TapeError> {
-        let label = match message.is_data() {
-            true => self.labels.of(message.bytes, message.ts_recv),
-            false => of_form(message.direction, message.form),
-        };
-        let message = Message { label, ..*message };
-        match &mut self.series {
-            Series::One(_, writer) => writer.append(&message),
-            Series::Rotated(rotation) => rotation.append(&message),
-        }
-        .map(drop)
+    fn take(&mut self, message: &Message<'_>) -> Result<(), UpstreamError> {
+        Ok(self.write(message)?)
     }
 
-    fn idle(&mut self) -> Result<(), TapeError> {
+    fn idle(&mut self) -> Result<(), UpstreamError> {
         match &mut self.series {
             Series::One(_, writer) => writer.flush_due(),
             Series::Rotated(rotation) => rotation.flush_due(),
         }
+        .map_err(UpstreamError::from)
     }
 
-    fn finish(&mut self) -> Result<(), TapeError> {
+    fn finish(&mut self) -> Result<(), UpstreamError> {
         match &mut self.series {
             Series::One(_, writer) => writer.finish(),
             Series::Rotated(rotation) => rotation.finish(),
         }
+        .map_err(UpstreamError::from)
     }
 }
 
-impl Sink for Arc<Mutex<Recorder>> {
-    fn take(&mut self, message: &Message<'_>) -> Result<(), TapeError> {
+impl<S: Sink> Sink for Arc<Mutex<S>> {
+    fn take(&mut self, message: &Message<'_>) -> Result<(), UpstreamError> {
         self.lock().unwrap_or_else(PoisonError::into_inner).take(message)
     }
 
-    fn idle(&mut self) -> Result<(), TapeError> {
+    fn idle(&mut self) -> Result<(), UpstreamError> {
         self.lock().unwrap_or_else(PoisonError::into_inner).idle()
     }
 
-    fn finish(&mut self) -> Result<(), TapeError> {
+    fn finish(&mut self) -> Result<(), UpstreamError> {
         self.lock().unwrap_or_else(PoisonError::into_inner).finish()
     }
 }
