@@ -12,6 +12,7 @@
 mod blocks;
 pub mod builtin;
 pub mod damage;
+pub mod fault;
 pub mod label;
 pub mod lines;
 pub mod merge;
