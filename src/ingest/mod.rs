@@ -9,12 +9,14 @@
 //! are derived tell those who come their newest values.
 
 mod control;
+mod faults;
 mod player;
 mod publish;
 mod seek;
 mod unheard;
 
 pub use control::{Busy, Control, Market, Questions};
+pub use faults::Witness;
 pub use player::{Command, State, Where};
 pub use seek::Reply;
 
@@ -99,6 +101,8 @@ pub struct Ingest {
     unheard: Option<Unheard>,
     /// Who is to be told when the steps are done.
     stepping: Option<Reply>,
+    /// What goes wrong on the way to the ring; `None` where nothing is to.
+    faults: Option<Box<faults::Faults>>,
 }
 
 /// Ticks on their way from the market to the ring.
@@ -164,6 +168,7 @@ impl Ingest {
             player: Player::new(plan.speed, plan.repeat, plan.is_paused),
             unheard: None,
             stepping: None,
+            faults: None,
         }
     }
 
@@ -372,6 +377,9 @@ impl Ingest {
             self.sequence += 1;
             self.engine.on_clock(clock, self.sequence, &mut |tick, levels| self.outgoing.push(tick, levels));
             self.publish_outgoing()?;
+            if self.faults.is_some() {
+                self.pass_time_of_faults(clock)?;
+            }
         }
         Ok(())
     }
