@@ -24,7 +24,7 @@ use crate::server::core::Core;
 use crate::server::read::{Connection, begin_session};
 use crate::server::socket::Socket;
 use crate::server::tls::{Tls, handshake};
-use crate::server::{events, http, socketio};
+use crate::server::{events, faults, http, socketio};
 use crate::session::Session;
 use crate::session::lines::LineSession;
 
@@ -65,6 +65,7 @@ pub(crate) async fn accept(core: Rc<Core>, listener: std::net::TcpListener, door
                 counts.connections_refused.add(1);
                 drop(stream);
             }
+            Ok((stream, peer)) if faults::refuses(&core, &stream, peer.ip()) => drop(stream),
             Ok((stream, peer)) => {
                 counts.connections.add(1);
                 // Market data in small frames: waiting to fill a packet would only delay it.

@@ -2,8 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use crate::fanout::OutletId;
+use crate::server::faults::line::Line;
 use crate::server::inbound::Inbound;
 use crate::session::Session;
 
@@ -22,4 +24,6 @@ pub(crate) struct Client {
     pub(crate) has_subscribed: Cell<bool>,
     /// Whether the session has ended; its number may be another's by now.
     pub(crate) is_gone: Cell<bool>,
+    /// What happens on its line; `None` where faults are not on demand.
+    pub(crate) line: Option<Rc<Line>>,
 }

@@ -15,6 +15,7 @@ mod client;
 mod control;
 mod core;
 mod events;
+mod faults;
 mod handshake;
 mod http;
 mod inbound;
@@ -52,6 +53,7 @@ use crate::metrics::Metrics;
 use crate::ring;
 use crate::server::accept::Listeners;
 use crate::server::attempts::{AttemptLimits, Attempts};
+use crate::server::faults::Faults;
 use crate::server::rest::upbit::Allowances;
 use crate::server::socketio::desk::{Handover, desk};
 use crate::server::tls::{IdentityError, Reloader, Tls};
@@ -130,6 +132,8 @@ pub(crate) struct Shared {
     pub(crate) allowances: Allowances,
     pub(crate) listing: Listing,
     pub(crate) tls: Option<Arc<Tls>>,
+    /// What goes wrong; `None` where nothing is to.
+    pub(crate) faults: Option<Arc<Faults>>,
     /// Cores that still have sessions or ticks to read.
     pub(crate) cores_busy: AtomicUsize,
 }
@@ -227,6 +231,7 @@ impl Server {
             }),
             upbit: UpbitGate::new(config.upbit.handshakes, config.upbit.origin_interval),
             tls,
+            faults: config.faults.clone().map(|script| Arc::new(Faults::new(script, Arc::clone(&metrics)))),
             cores_busy: AtomicUsize::new(config.writers),
             // Runs that begin at different milliseconds within seven weeks differ.
             epoch: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_millis() as u32),
@@ -256,7 +261,10 @@ impl Server {
             threads.push(thread.map_err(StartError::Thread)?);
             bells.push(bell);
         }
-        let ingest = Ingest::new(feed, shared.config.plan, engine, builder.build(), (control, questions), metrics);
+        let mut ingest = Ingest::new(feed, shared.config.plan, engine, builder.build(), (control, questions), metrics);
+        if let Some(faults) = shared.faults.clone() {
+            ingest = ingest.with_faults(Arc::clone(faults.script()), Box::new(move |firing| faults.strike(firing)));
+        }
         let farewell = Farewell(send_ended, None);
         let thread = thread::Builder::new().name("ingest".into()).spawn(move || {
             farewell.say(ingest.run().map_or_else(Ended::Feed, |()| Ended::Well));
@@ -301,6 +309,11 @@ impl Server {
     /// Its counters.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.shared.metrics
+    }
+
+    /// Which faults have struck, whom, and which clients noticed, as a text for people; `None` where none were to.
+    pub fn fault_report(&self) -> Option<String> {
+        self.shared.faults.as_ref().map(|faults| faults.report())
     }
 
     /// Closes every client with a close frame and ends. [`Server::ended`] says when it has.

@@ -20,6 +20,7 @@ use crate::protocol::websocket::Close;
 use crate::ring::{Reader, Wait};
 use crate::server::accept::{Door, Listeners, accept};
 use crate::server::core::Core;
+use crate::server::faults;
 use crate::server::read::attend_sockets;
 use crate::server::rooms::{self, Heard};
 use crate::server::socketio::desk::{Handover, attend};
@@ -78,6 +79,7 @@ pub(crate) fn run(
         if let Some(heard) = heard {
             spawn_local(rooms::listen(Rc::clone(&core), heard));
         }
+        spawn_local(faults::attend(Rc::clone(&core)));
         spawn_local(look_after(Rc::clone(&core)));
         write(&core, &bell).await;
         // A reader that reads no more must not hold back those of other cores.
@@ -188,6 +190,10 @@ async fn look_after(core: Rc<Core>) {
         let places = core.clients.borrow().capacity();
         for place in 0..places {
             let Some(client) = core.clients.borrow().get(place).cloned() else { continue };
+            // Nobody is there to tell it the time.
+            if client.line.as_ref().is_some_and(|line| line.is_out()) {
+                continue;
+            }
             let mut effects = Effects::default();
             let routed = core.fanout.borrow().outlet(client.id).routed;
             client.session.borrow_mut().on_time(now_ms, routed, &mut effects);
