@@ -41,7 +41,7 @@ A script is TOML: `seed = 7`, and a table [[fault]] for each thing that is to go
 When: at = \"10s\" (of the tape, since its first message), at = \"09:30:00\" or \"2026-11-20T09:30:00Z\" (as recorded),
 after = \"5s\" (since each client connected); every = \"30s\" to do it again, times = 3 for no more than that.
 Whom: \"all\", \"20%\", \"upbit\", \"20% of sse\"; kinds are binance, binance-api, upbit, socketio, sse, ndjson, lines, rooms.
-Streams: btcusdt@trade, upbit:orderbook:KRW-BTC, or * for all symbols: *@depth@100ms.
+Streams: btcusdt@trade, upbit:orderbook:KRW-BTC, or * for each symbol's: *@depth@100ms.
 A time may be a range, \"5s to 15s\": what chance picks from it follows from the seed.";
 
 impl Faults {

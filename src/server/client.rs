@@ -27,3 +27,10 @@ pub(crate) struct Client {
     /// What happens on its line; `None` where faults are not on demand.
     pub(crate) line: Option<Rc<Line>>,
 }
+
+impl Client {
+    /// Whether nobody is there to tell its session the time, as a fault has it.
+    pub(crate) fn is_out(&self) -> bool {
+        self.line.as_ref().is_some_and(|line| line.is_out())
+    }
+}

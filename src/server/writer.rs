@@ -190,8 +190,7 @@ async fn look_after(core: Rc<Core>) {
         let places = core.clients.borrow().capacity();
         for place in 0..places {
             let Some(client) = core.clients.borrow().get(place).cloned() else { continue };
-            // Nobody is there to tell it the time.
-            if client.line.as_ref().is_some_and(|line| line.is_out()) {
+            if client.is_out() {
                 continue;
             }
             let mut effects = Effects::default();

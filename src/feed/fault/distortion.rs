@@ -10,15 +10,21 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
+
 use crate::feed::fault::parts::Selector;
 use crate::feed::fault::{Script, What};
 use crate::feed::synthetic::chance::Chance;
 use crate::market::channel::Stream;
+use crate::market::civil::NS_PER_SECOND;
 use crate::market::symbol::Symbols;
 use crate::market::tick::{Kind, Level, Tick};
 
 /// Most events held back at once; what would be one more passes as it is.
 pub const HELD_MAX: usize = 65_536;
+
+/// How long a fault waits for those events of streams of all symbols that it is to touch, on the tape's clock.
+const ALL_TOUCHED_WITHIN_NS: i64 = 60 * NS_PER_SECOND;
 
 /// A fault has struck.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +63,11 @@ pub struct Distortion {
 #[derive(Debug)]
 struct Active {
     fault: usize,
-    /// Events that it may still touch.
-    left: u32,
+    /// How many events of each stream it touches, and how many it has.
+    count: u32,
+    touched: FxHashMap<Stream, u32>,
+    /// Whether it has touched all that it can.
+    is_done: bool,
     until_ns: i64,
 }
 
@@ -102,9 +111,9 @@ impl Distortion {
     /// A fault of streams is due. What lasts has struck with this; what touches single events strikes with the first.
     pub fn begin(&mut self, fault: usize, tape_ns: i64, symbols: &Symbols, passed: &mut Passed) {
         let script = Arc::clone(&self.script);
-        let (left, until_ns, detail) = match &script.faults[fault].what {
-            What::Skip { count, .. } | What::Repeat { count, .. } | What::Reorder { count, .. } => {
-                (*count, i64::MAX, None)
+        let (count, until_ns, detail) = match &script.faults[fault].what {
+            What::Skip { count, stream } | What::Repeat { count, stream } | What::Reorder { count, stream } => {
+                (*count, if stream.is_of_all() { tape_ns + ALL_TOUCHED_WITHIN_NS } else { i64::MAX }, None)
             }
             What::Thin { lasts, keep, .. } => {
                 let lasts = lasts.pick(&mut self.chance);
@@ -117,7 +126,7 @@ impl Distortion {
             }
             _ => return,
         };
-        self.active.push(Active { fault, left, until_ns });
+        self.active.push(Active { fault, count, touched: FxHashMap::default(), is_done: false, until_ns });
         if let Some(detail) = detail {
             let streams = selector(&script.faults[fault].what).map(|selector| selector.streams(symbols));
             passed.firings.push(Firing { fault, tape_ns, streams, detail });
@@ -158,7 +167,7 @@ impl Distortion {
     pub fn pass_time(&mut self, tape_ns: i64, sequence: u64, passed: &mut Passed) {
         self.now_ns = self.now_ns.max(tape_ns);
         let now = self.now_ns;
-        self.active.retain(|active| active.left > 0 && active.until_ns > now);
+        self.active.retain(|active| !active.is_done && active.until_ns > now);
         if self.held.iter().any(|held| held.is_due(now)) {
             self.release(|held| held.is_due(now), sequence, passed);
         }
@@ -180,35 +189,28 @@ impl Distortion {
         };
         let is_full = self.held.len() >= HELD_MAX;
         let mut times = 1;
-        for active in self.active.iter_mut().filter(|active| active.left > 0) {
+        for active in &mut self.active {
             let what = &script.faults[active.fault].what;
             if selector(what).is_some_and(|selector| !selector.has(tick, symbols)) {
                 continue;
             }
             match what {
-                What::Thin { keep, .. } => {
-                    if !self.chance.permille(keep.0) {
-                        return Fate::Lost;
-                    }
-                }
+                What::Thin { keep, .. } if !self.chance.permille(keep.0) => return Fate::Lost,
                 What::Lag { by, .. } if !is_full => {
                     let due = now + by.pick(&mut self.chance).as_nanos() as i64;
                     // In order: not before what was held of the stream earlier.
                     let earlier = self.held.iter().filter(|held| held.tick.stream() == stream);
                     return Fate::Held { due_ns: Some(earlier.filter_map(|held| held.due_ns).fold(due, i64::max)) };
                 }
-                What::Skip { .. } => {
-                    active.left -= 1;
+                What::Skip { stream: selector, .. } if active.touch(stream, selector) => {
                     strike(active.fault, "left out");
                     return Fate::Lost;
                 }
-                What::Repeat { .. } => {
-                    active.left -= 1;
+                What::Repeat { stream: selector, .. } if active.touch(stream, selector) => {
                     strike(active.fault, "told twice:");
                     times = 2;
                 }
-                What::Reorder { .. } if !is_full => {
-                    active.left -= 1;
+                What::Reorder { stream: selector, .. } if !is_full && active.touch(stream, selector) => {
                     strike(active.fault, "told behind the next one:");
                     return Fate::Held { due_ns: None };
                 }
@@ -221,6 +223,18 @@ impl Distortion {
             Some(due) if !is_full => Fate::Held { due_ns: Some(due) },
             _ => Fate::Told { times },
         }
+    }
+}
+
+impl Active {
+    /// Whether it touches one more event of a stream.
+    fn touch(&mut self, stream: Stream, selector: &Selector) -> bool {
+        let touched = self.touched.entry(stream).or_default();
+        let touches = *touched < self.count;
+        *touched += u32::from(touches);
+        // Of all symbols nobody knows which are still to come.
+        self.is_done = *touched == self.count && !selector.is_of_all();
+        touches
     }
 }
 
@@ -318,8 +332,11 @@ mod tests {
         let (told, _) = bench("what = \"repeat\"\nstream = \"ethusdt@depth@100ms\"").run();
         assert_eq!(told[10..15], [10, 11, 11, 12, 13]);
         assert_eq!(told.len(), 101);
-        let (told, firings) = bench("what = \"reorder\"\nstream = \"btcusdt@depth@100ms\"").run();
+        let (told, _) = bench("what = \"reorder\"\nstream = \"btcusdt@depth@100ms\"").run();
         assert_eq!(told[9..14], [9, 11, 12, 10, 13]);
+        let (told, firings) = bench("what = \"skip\"\nstream = \"*@depth@100ms\"\ncount = 2").run();
+        assert_eq!((told, firings.len()), (without(&[10, 11, 12, 13]), 4), "two of each");
+        let (told, firings) = bench("what = \"reorder\"\nstream = \"btcusdt@depth@100ms\"").run();
         assert_eq!((told.len(), firings.len()), (100, 1));
         let (told, firings) = bench("what = \"skip\"\nstream = \"btcusdt@depth\"").run();
         assert_eq!((told, firings), (without(&[]), vec![]), "another stream");

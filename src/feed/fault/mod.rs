@@ -40,21 +40,21 @@ pub enum What {
     Skip {
         /// Of which stream.
         stream: Selector,
-        /// How many.
+        /// How many, of each stream.
         count: u32,
     },
     /// The next events of a stream come twice.
     Repeat {
         /// Of which stream.
         stream: Selector,
-        /// How many.
+        /// How many, of each stream.
         count: u32,
     },
     /// The next events of a stream change places with those that follow them.
     Reorder {
         /// Of which stream.
         stream: Selector,
-        /// How many.
+        /// How many, of each stream.
         count: u32,
     },
     /// Only some of the events pass.

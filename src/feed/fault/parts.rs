@@ -251,6 +251,11 @@ impl Selector {
         Ok(Selector { text: text.to_owned(), venue, symbol, channel })
     }
 
+    /// Whether they are those of all symbols.
+    pub fn is_of_all(&self) -> bool {
+        self.symbol.is_none()
+    }
+
     /// Those of them that the feed has named so far.
     pub fn streams(&self, symbols: &Symbols) -> Vec<Stream> {
         let all = symbols.iter().filter(|(id, symbol)| match self.symbol {

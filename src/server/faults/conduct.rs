@@ -10,11 +10,10 @@ use crate::fanout::Dialect;
 use crate::fanout::ending::Ending;
 use crate::fanout::outlet::Outlet;
 use crate::feed::fault::What;
-use crate::feed::fault::parts::{Cut, When, Whom};
+use crate::feed::fault::parts::{Cut, When};
 use crate::protocol::websocket::Close;
 use crate::server::client::Client;
 use crate::server::core::Core;
-use crate::server::faults::gate::{Closed, Manner};
 use crate::server::faults::ledger::{End, FiringId};
 use crate::server::faults::line::{FaultySocket, Line};
 use crate::server::faults::messages::Messages;
@@ -69,7 +68,6 @@ pub(crate) fn welcome(core: &Rc<Core>, client: &Rc<Client>) {
             loop {
                 sleep(wait).await;
                 let Some(id) = (if client.is_gone.get() { None } else { faults.strike_one(number) }) else { return };
-                shut_door(&core, number, id);
                 befall(&core, &client, number, id);
                 let Some(every) = every else { return };
                 wait = line.pick(&every);
@@ -97,9 +95,6 @@ pub(crate) async fn attend(core: Rc<Core>) {
 fn carry_out(core: &Rc<Core>, faults: &Faults, order: &Order) {
     let Order { id, firing } = order;
     let fault = &faults.script.faults[firing.fault];
-    if core.index == 0 {
-        shut_door(core, firing.fault, *id);
-    }
     let clients: Vec<Rc<Client>> = core.clients.borrow().iter().map(|(_, client)| Rc::clone(client)).collect();
     for client in clients {
         let Some(line) = client.line.as_ref().filter(|_| !client.is_gone.get()) else { continue };
@@ -111,24 +106,6 @@ fn carry_out(core: &Rc<Core>, faults: &Faults, order: &Order) {
             befall(core, &client, firing.fault, *id);
         }
     }
-}
-
-/// Whoever comes after a shutdown is refused for a time.
-fn shut_door(core: &Rc<Core>, fault: usize, firing: FiringId) {
-    let Some(faults) = &core.shared.faults else { return };
-    let What::Shutdown { notice, down } = faults.script.faults[fault].what else { return };
-    let down = down.pick(&mut faults.chance(fault, firing.0));
-    if down.is_zero() {
-        return;
-    }
-    let core = Rc::clone(core);
-    spawn_local(async move {
-        sleep(notice.most).await;
-        if let Some(faults) = &core.shared.faults {
-            let until = Instant::now() + down;
-            faults.gates.close(Closed { firing, fault, manner: Manner::Refuse, whom: Whom::ALL, until });
-        }
-    });
 }
 
 /// A fault hits a client.
@@ -164,6 +141,10 @@ fn befall(core: &Rc<Core>, client: &Rc<Client>, fault: usize, firing: FiringId) 
 }
 
 fn end(core: &Rc<Core>, client: &Client, end: session::End) {
+    if let (Some(faults), Some(line)) = (&core.shared.faults, &client.line) {
+        // Now, and not when it has gone: it may be back before.
+        faults.ledger().ended(line.client, End::Fault, Instant::now());
+    }
     core.apply(client, Effects { end: Some(end), ending: Some(Ending::Fault), ..Effects::default() });
 }
 
@@ -182,8 +163,9 @@ fn freeze(core: &Rc<Core>, client: &Rc<Client>, line: &Line, until: Instant) {
     let (core, client) = (Rc::clone(core), Rc::clone(client));
     plan(line, async move {
         sleep_until(until.into()).await;
-        if !client.is_gone.get() && client.line.as_ref().is_some_and(|line| !line.is_frozen()) {
+        if let Some(line) = client.line.as_ref().filter(|line| !client.is_gone.get() && !line.is_frozen()) {
             take_up(&core, &client);
+            line.thaw();
         }
     });
 }

@@ -26,6 +26,7 @@ pub(super) struct Closed {
     pub(super) fault: usize,
     pub(super) manner: Manner,
     pub(super) whom: Whom,
+    pub(super) from: Instant,
     pub(super) until: Instant,
 }
 
@@ -70,7 +71,9 @@ impl Gates {
         closed
             .iter()
             .find(|closed| {
-                is_meant(closed) && (closed.whom.share == Share::ALL || chance.permille(closed.whom.share.0))
+                closed.from <= now
+                    && is_meant(closed)
+                    && (closed.whom.share == Share::ALL || chance.permille(closed.whom.share.0))
             })
             .copied()
     }
@@ -87,7 +90,7 @@ mod tests {
         let at = |seconds| now + Duration::from_secs(seconds);
         let close = |manner, whom: &str, seconds| {
             let whom = Whom::parse(whom).unwrap();
-            gates.close(Closed { firing: FiringId(0), fault: 0, manner, whom, until: at(seconds) });
+            gates.close(Closed { firing: FiringId(0), fault: 0, manner, whom, from: now, until: at(seconds) });
         };
         close(Manner::Limit { bans: true }, "upbit", 10);
         assert!(gates.refuses(now).is_none() && gates.limits("binance", now).is_none());

@@ -86,13 +86,21 @@ pub(crate) struct Ledger {
 }
 
 impl Hit {
-    /// Whether its client has done something about it: come back, where it was cut off or kept out, and otherwise left by
-    /// itself, asked for a snapshot, or subscribed anew.
+    /// Whether its client has done something about it: come back, where it was cut off or kept out, and otherwise asked for
+    /// a snapshot, subscribed anew, or left by itself. Whoever leaves while its connection works as it should must have
+    /// come back, or have said that something is wrong, for most clients leave some time.
     pub(crate) fn is_noticed(&self, what: &What) -> bool {
         if what.is_of_door() || ends_connections(what) {
             return self.back.is_some();
         }
-        let has_left = matches!(self.end, Some((_, End::Client(_))));
+        let has_left = match self.end {
+            Some((_, End::Client(code))) => {
+                !what.is_of_stream()
+                    || self.back.is_some()
+                    || code.is_some_and(|code| !matches!(code, 1000 | 1001 | 1005))
+            }
+            _ => false,
+        };
         has_left || self.asked.is_some() || self.resubscribed.is_some()
     }
 }
@@ -310,6 +318,15 @@ mod tests {
         );
         assert!(!hit("what = \"freeze\"", &|ledger| ledger.ended(4, End::Client(Some(1000)), now)));
         assert!(hit(skip, &|ledger| ledger.resubscribed(5, now)));
+        assert!(!hit(skip, &|ledger| ledger.ended(5, End::Client(None), now)), "perhaps it had enough");
+        assert!(hit(skip, &|ledger| ledger.ended(5, End::Client(Some(1007)), now)));
+        assert!(
+            hit(skip, &|ledger| {
+                ledger.ended(5, End::Client(None), now);
+                ledger.came(peer, KIND, now);
+            }),
+            "it has begun again"
+        );
         assert!(!hit("what = \"withhold-pongs\"", &|ledger| ledger.pinged(5, now)));
     }
 

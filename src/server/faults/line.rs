@@ -112,7 +112,8 @@ impl Line {
 
     /// Whether the client has nobody to speak to, for now or for good.
     pub(crate) fn is_out(&self) -> bool {
-        self.is_dead.get() || self.is_frozen()
+        // Until what has waited is read, also when the time is over: there may be an answer in it.
+        self.is_dead.get() || self.frozen_until.get().is_some()
     }
 
     pub(super) fn is_deaf(&self) -> bool {

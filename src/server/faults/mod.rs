@@ -89,24 +89,12 @@ impl Faults {
         let fault = &self.script.faults[firing.fault];
         let detail = if firing.detail.is_empty() { self.in_words(firing.fault) } else { firing.detail.clone() };
         let id = self.note(firing.fault, Some(firing.tape_ns), detail);
-        let manner = match fault.what {
-            What::Refuse { .. } => Some(Manner::Refuse),
-            What::RateLimit { bans, .. } => Some(Manner::Limit { bans }),
-            _ => None,
-        };
-        match (manner, &fault.what) {
-            (Some(manner), What::Refuse { lasts } | What::RateLimit { lasts, .. }) => {
-                let until = Instant::now() + lasts.pick(&mut self.chance(firing.fault, id.0));
-                self.gates.close(Closed { firing: id, fault: firing.fault, manner, whom: fault.whom, until });
-            }
-            _ => {
-                for (core, orders) in self.orders.iter().enumerate() {
-                    if orders.try_send(Order { id, firing: firing.clone() }).is_err() {
-                        tracing::warn!(
-                            "core {core} is behind with its faults, or has ended: one is not carried out there"
-                        );
-                    }
-                }
+        if fault.what.is_of_door() {
+            return;
+        }
+        for (core, orders) in self.orders.iter().enumerate() {
+            if orders.try_send(Order { id, firing: firing.clone() }).is_err() {
+                tracing::warn!("core {core} is behind with its faults, or has ended: one is not carried out there");
             }
         }
     }
@@ -131,7 +119,28 @@ impl Faults {
         let mut ledger = self.ledger();
         // Under the lock, as counters have one writer at a time.
         self.metrics.faults[what.index()].add(1);
-        ledger.strike(fault, tape_ns, detail, Instant::now())
+        let id = ledger.strike(fault, tape_ns, detail, Instant::now());
+        drop(ledger);
+        self.shut_door(fault, id);
+        id
+    }
+
+    /// Keeps people out, where a fault does; before those are cut off who are in.
+    fn shut_door(&self, fault: usize, firing: FiringId) {
+        let (now, mut chance) = (Instant::now(), self.chance(fault, firing.0));
+        let whom = self.script.faults[fault].whom;
+        let (manner, whom, from, until) = match &self.script.faults[fault].what {
+            What::Refuse { lasts } => (Manner::Refuse, whom, now, now + lasts.pick(&mut chance)),
+            What::RateLimit { lasts, bans } => {
+                (Manner::Limit { bans: *bans }, whom, now, now + lasts.pick(&mut chance))
+            }
+            // Whoever is hit, nobody is let in.
+            What::Shutdown { notice, down } if !down.most.is_zero() => {
+                (Manner::Refuse, Whom::ALL, now + notice.least, now + notice.most + down.pick(&mut chance))
+            }
+            _ => return,
+        };
+        self.gates.close(Closed { firing, fault, manner, whom, from, until });
     }
 
     /// What a fault does that is in its members.
