@@ -32,8 +32,8 @@ const SHOWN: &str = "Authorization: Bearer of-the-faults\r\n";
 /// From one trade to the next.
 const STEP_MS: i64 = 10;
 
-/// A server whose tape has a trade of two symbols every 10 ms for a minute, beginning when the first client has subscribed, with this
-/// script.
+/// A server whose tape has a trade of two symbols every 10 ms for a minute, beginning when the first client has
+/// subscribed, with this script.
 struct Faulty {
     server: Server,
     _folder: tempfile::TempDir,
