@@ -8,6 +8,10 @@ mod book;
 mod connections;
 mod corrupted;
 mod doors;
+mod every_kind;
+#[path = "../tls/peer.rs"]
+#[allow(dead_code, reason = "a part of it is used here")]
+mod peer;
 #[path = "../clients/program.rs"]
 #[allow(dead_code, reason = "a part of it is used here")]
 mod program;

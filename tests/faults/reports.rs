@@ -2,6 +2,8 @@
 
 use std::process::{Command, Stdio};
 
+use tapecast::feed::fault::{Script, What, shipped};
+
 use crate::support::{Server, tape, trade};
 use crate::{FIRST_MS, Faulty, SHOWN, TOKEN};
 
@@ -72,4 +74,16 @@ fn scripts_that_come_with_the_program_are_listed_and_printed_and_own_ones_checke
     assert!(!is_well && errors.contains("flapping-network"), "{errors}");
     let (is_well, _, errors) = tapecast(&["serve", "--faults", "earthquake"]);
     assert!(!is_well && errors.starts_with("tapecast: --faults: `earthquake`"), "{errors}");
+}
+
+#[test]
+fn the_readme_shows_a_script_that_is_well_formed_and_names_all_kinds() {
+    let readme = include_str!("../../README.md");
+    let section = readme.split_once("### Faults on demand\n").expect("a section").1.split("\n### ").next().unwrap();
+    let example = section.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let script = Script::parse("README.md", example).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(script.kinds(), ["skip", "half-open", "rate-limit"]);
+    for name in What::NAMES.into_iter().chain(shipped::SCRIPTS.map(|(name, _)| name)) {
+        assert!(section.contains(&format!("`{name}`")), "{name} is not told of");
+    }
 }

@@ -121,7 +121,8 @@ async fn keep_time(core: &Rc<Core>, client: &Client) {
         };
         let wait_ms = deadline_ms.saturating_sub(core.now_ms());
         tokio::time::sleep(Duration::from_millis(wait_ms.max(1))).await;
-        if client.is_out() {
+        // The end of a client that polls shows in nothing but its silence.
+        if client.is_out() && !core.fanout.borrow().outlet(client.id).sink.is_polled() {
             tokio::time::sleep(OUT_FOR).await;
             continue;
         }
