@@ -13,7 +13,8 @@
 //! - [`protocol`]: framing as bytes in and bytes out. Imports nothing of ours.
 //! - [`tape`]: recordings in blocks, on disk. Imports nothing of ours.
 //! - [`venue`]: what an exchange's servers send and what its clients may ask.
-//! - [`feed`]: where raw messages come from: tapes of lines or blocks, played at a pace, or an exchange, now.
+//! - [`feed`]: where raw messages come from: tapes of lines or blocks, played at a pace, or an exchange, now; and what is to
+//!   go wrong beside a tape.
 //! - [`metrics`]: counters, one sentence each, and how they are told.
 //! - [`ingest`]: the loop feed → venue → market → ring.
 //! - [`fanout`]: one tick to many sessions: routes, cohorts, frames, backlogs.

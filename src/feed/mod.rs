@@ -8,6 +8,8 @@
 //!  Metronome ────────────────────────────────────┤
 //!  Upstream (live) ──────────────────────────────┘
 //! ```
+//!
+//! What is to go wrong on the way from a feed to clients, and when, is in [`fault`].
 
 mod blocks;
 pub mod builtin;

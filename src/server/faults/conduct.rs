@@ -51,7 +51,8 @@ fn kind_of(session: &Session) -> &'static str {
     }
 }
 
-/// A client has come: perhaps back, and perhaps something is to happen to it some time.
+/// A client has come: perhaps back, and perhaps something is to happen to it some time. Costs a task for each fault that
+/// is, until the client leaves.
 pub(crate) fn welcome(core: &Rc<Core>, client: &Rc<Client>) {
     let (Some(faults), Some(line)) = (&core.shared.faults, &client.line) else { return };
     faults.ledger().came(client.peer, line.kind, Instant::now());

@@ -18,9 +18,6 @@ use crate::server::socket::Socket;
 /// Most bytes that wait for a client because they are to be late; what is more waits in its backlog, as for any slow one.
 pub(crate) const LATE_BYTES_MAX: usize = 1 << 20;
 
-/// Bytes read at once of what nobody hears.
-const UNHEARD_BYTES: usize = 4_096;
-
 /// What happens on a client's line.
 #[derive(Debug)]
 pub(crate) struct Line {
@@ -151,12 +148,14 @@ impl FaultySocket {
     /// Reads what has come, if anybody is there to hear it.
     ///
     /// # Errors
-    /// As [`Socket::try_read`].
+    /// As [`Socket::try_read`], and `Interrupted` for what nobody hears.
     pub(crate) fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.line.is_dead.get() {
-            let mut unheard = [0; UNHEARD_BYTES];
-            while self.inner.try_read(&mut unheard)? > 0 {}
-            return Ok(0);
+            return match self.inner.try_read(buffer)? {
+                0 => Ok(0),
+                // Nobody hears it; there may be more, and others are to have their turn.
+                _ => Err(ErrorKind::Interrupted.into()),
+            };
         }
         if self.line.is_frozen() {
             return Err(ErrorKind::WouldBlock.into());
