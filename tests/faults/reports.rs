@@ -1,10 +1,11 @@
 //! What is told of faults: in the log, at the end, under control, and by `tapecast faults`.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 use tapecast::feed::fault::{Script, What, shipped};
 
-use crate::support::{Server, tape, trade};
+use crate::support::{Client, Server, tape, trade};
 use crate::{FIRST_MS, Faulty, SHOWN, TOKEN};
 
 fn tapecast(arguments: &[&str]) -> (bool, String, String) {
@@ -41,6 +42,36 @@ fn at_the_end_it_is_said_what_has_struck_and_who_noticed() {
     assert!(report.contains("script.toml (seed 0)\n"), "{report}");
     assert!(report.contains("1 skip           struck once, 0 clients hit, 0 noticed\n"), "{report}");
     assert!(report.contains("2 refuse         struck 0 times, 0 clients hit, 0 noticed\n"), "{report}");
+}
+
+#[test]
+fn whoever_is_stopped_says_so_too_and_names_who_came_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("script.toml");
+    std::fs::write(&script, "[[fault]]\nwhat = \"drop\"\nafter = \"100ms\"\ntimes = 1").unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tapecast"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--faults", script.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut greeting = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let line = greeting.find(|line| line.contains("ws://")).expect("it says where it listens");
+    let address = line.split("ws://").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap();
+    let mut first = Client::try_open(address, "/ws/btcusdt@bookTicker").unwrap();
+    while first.next().is_some() {}
+    let mut second = Client::try_open(address, "/ws/btcusdt@bookTicker").unwrap();
+    second.next().expect("it is served");
+    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    drop(second);
+    let output = child.wait_with_output().unwrap();
+    let report = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && report.starts_with("faults of "), "{report}");
+    assert!(report.contains("1 drop           struck once, 1 client hit, 1 noticed\n"), "{report}");
+    let told =
+        report.lines().find(|line| line.contains("client 1, binance from 127.0.0.1: noticed: was cut off after"));
+    assert!(told.is_some_and(|line| line.contains("came back after ")), "{report}");
 }
 
 #[test]
