@@ -14,7 +14,8 @@
 //! - [`tape`]: recordings in blocks, on disk. Imports nothing of ours.
 //! - [`dial`]: reaching a server: TLS, HTTP, WebSocket, and waits between tries. Imports nothing of ours.
 //! - [`venue`]: what an exchange's servers send and what its clients may ask.
-//! - [`feed`]: where raw messages come from: tapes of lines or blocks, played at a pace, or an exchange or a NATS server, now.
+//! - [`feed`]: where raw messages come from: tapes of lines or blocks, played at a pace, or an exchange or a NATS server,
+//!   now; and what is to go wrong beside a tape.
 //! - [`metrics`]: counters, one sentence each, and how they are told.
 //! - [`ingest`]: the loop feed → venue → market → ring.
 //! - [`fanout`]: one tick to many sessions: routes, cohorts, frames, backlogs.

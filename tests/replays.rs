@@ -300,3 +300,66 @@ fn a_local_book_is_kept_by_the_exchanges_own_procedure_at_any_speed() {
     assert!(applied > 50, "{applied}");
     assert!(sides == want, "after {applied} changes");
 }
+
+#[test]
+fn the_digest_of_a_rehearsal_is_that_of_what_a_subscriber_gets_at_any_speed() {
+    let Some(feeds) = recordings() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let all = lines(&feeds.join(DAY));
+    let first = all[0].0;
+    let cut: Vec<_> = all.into_iter().take_while(|(time, _)| *time < first + 10_000_000_000).collect();
+    let lines_of = tape(&folder, "day.jsonl", &cut);
+    let in_blocks = folder.path().join("day.tape").to_string_lossy().into_owned();
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_tapecast")).arg("tape").args(arguments).output().unwrap();
+        (output.status.success(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
+    };
+    assert!(run(&["import", &lines_of, "--out", &in_blocks]).0);
+    let streams =
+        "btcusdt@depth@100ms/ethusdt@aggTrade/btcusdt@kline_1m/ethusdt@ticker/dotusdt@bookTicker/!miniTicker@arr";
+    let (is_well, told) = run(&["verify", &in_blocks, "--replay", streams]);
+    let line = told.lines().last().unwrap().to_owned();
+    assert!(is_well && line.starts_with("  replay: "), "{told}");
+    let server = server_of(&folder, &[]);
+    for settings in ["day.tape;speed=max", "day.tape;speed=33x", "day.jsonl;speed=max"] {
+        let mut stream = connect(server.address);
+        write!(stream, "GET /replay/{settings}/ndjson?streams={streams} HTTP/1.0\r\nHost: t\r\n\r\n").unwrap();
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (_, body) = text.split_once("\r\n\r\n").unwrap();
+        let mut digester = tapecast::tape::digest::Digester::default();
+        let events: Vec<&str> = body.lines().filter(|line| line.starts_with(r#"{"stream""#)).collect();
+        events.iter().for_each(|event| digester.update(format!("{event}\n").as_bytes()));
+        let bytes: usize = events.iter().map(|event| event.len() + 1).sum();
+        let want = format!("  replay: {} events, {bytes} bytes, SHA-256 {}", events.len(), digester.finish());
+        assert_eq!(line, want, "{settings}");
+        assert!(events.len() > 200, "{}", events.len());
+    }
+    let (is_well, told) = run(&["verify", &in_blocks, "--replay", "btcusdt@nonsense"]);
+    assert!(!is_well && told.contains("nonsense"), "{told}");
+}
+
+#[test]
+fn a_replay_may_go_wrong_on_demand_for_those_who_asked_alone() {
+    let Some(feeds) = recordings() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let all = lines(&feeds.join(DAY));
+    let first = all[0].0;
+    tape(&folder, "day.jsonl", &all.into_iter().take_while(|(t, _)| *t < first + 60_000_000_000).collect::<Vec<_>>());
+    let server = server_of(&folder, &[]);
+    let holes = |settings: &str| {
+        let target = format!("/replay/day.jsonl;speed=max{settings}/ws/btcusdt@depth@100ms");
+        let (texts, _) = until_the_end(Client::open(&server, &target));
+        let ids: Vec<(i64, i64)> = texts
+            .iter()
+            .map(|text| serde_json::from_str::<Value>(text).unwrap())
+            .map(|event| (event["U"].as_i64().unwrap(), event["u"].as_i64().unwrap()))
+            .collect();
+        ids.windows(2).filter(|pair| pair[1].0 != pair[0].1 + 1).count()
+    };
+    assert_eq!(holes(""), 0);
+    assert!(holes(";faults=gap-in-depth") > 0);
+    let (status, _, body) = server.get("/replay/day.jsonl;faults=own.toml/ws");
+    assert!(status == 400 && body.contains("none of exchange-restart, 24h-cut"), "{status} {body}");
+}

@@ -16,8 +16,11 @@ const ORDER: [(&str, &[&str]); 16] = [
     ("ingest", &["feed", "market", "metrics", "ring", "venue"]),
     ("fanout", &["market", "metrics", "protocol", "ring", "venue"]),
     ("session", &["fanout", "market", "protocol", "venue"]),
-    ("config", &["fanout", "feed", "ingest", "market", "protocol", "ring", "session", "venue"]),
-    ("server", &["config", "fanout", "feed", "ingest", "market", "metrics", "protocol", "ring", "session", "venue"]),
+    ("config", &["fanout", "feed", "ingest", "market", "protocol", "ring", "session", "tape", "venue"]),
+    (
+        "server",
+        &["config", "fanout", "feed", "ingest", "market", "metrics", "protocol", "ring", "session", "tape", "venue"],
+    ),
     ("client", &["dial"]),
     ("bench", &["feed", "protocol"]),
     ("cli", &["bench", "client", "config", "feed", "market", "server", "tape", "venue"]),

@@ -2,6 +2,7 @@
 
 mod bench;
 mod ctl;
+mod faults;
 mod record;
 mod serve;
 mod table;
@@ -34,6 +35,8 @@ enum Command {
     BenchFloor(bench::BenchFloor),
     /// Control the tape of a server that runs: pause it, step, go elsewhere, change its speed.
     Ctl(ctl::Ctl),
+    /// Show what can go wrong on demand: the scripts for `serve --faults`, and what a script may say.
+    Faults(faults::Faults),
     /// Record what an exchange says, or standard input, on a .tape.
     Record(record::Record),
     /// Make tapes, look at them, and turn them into others.
@@ -54,6 +57,7 @@ impl Cli {
             Some(Command::Bench(bench)) => bench.run(),
             Some(Command::BenchFloor(floor)) => floor.run(),
             Some(Command::Ctl(ctl)) => ctl.run(),
+            Some(Command::Faults(faults)) => faults.run(),
             Some(Command::Record(record)) => record.run(),
             Some(Command::Tape(tape)) => tape.run(),
         }

@@ -57,14 +57,26 @@ async fn until_over(config: Config) -> anyhow::Result<()> {
     drop(stdout);
     loop {
         tokio::select! {
-            ended = server.ended() => return Ok(ended?),
+            ended = server.ended() => {
+                report_faults(&server);
+                return Ok(ended?);
+            }
             _ = interrupt.recv() => break,
             _ = terminate.recv() => break,
             () = hung_up(&mut hang_up) => server.reload_certificate(),
         }
     }
     server.stop();
-    Ok(server.ended().await?)
+    let ended = server.ended().await;
+    report_faults(&server);
+    Ok(ended?)
+}
+
+/// Who noticed what went wrong on demand.
+fn report_faults(server: &Server) {
+    if let Some(report) = server.fault_report() {
+        eprint!("{report}");
+    }
 }
 
 /// Waits for the signal, for ever where it is not listened for.
@@ -128,6 +140,9 @@ fn greeting(config: &Config, server: &Server) -> String {
         if config.socketio.is_enabled {
             let _ = writeln!(text, "             http://{address}/engine.io/  http://{address}/socket.io/");
         }
+    }
+    if let Some(script) = &config.faults {
+        let _ = writeln!(text, "  faults     {}: {}", script.name, script.kinds().join(" "));
     }
     if config.plan.wait_for_clients > 0 {
         let _ = writeln!(text, "  waiting    for {} clients to subscribe", config.plan.wait_for_clients);

@@ -4,6 +4,7 @@
 //! immutable; the data path sees plain numbers copied out of it at the start.
 
 pub mod binance;
+mod faults;
 pub mod live;
 pub mod plain;
 pub mod raw;
@@ -17,6 +18,7 @@ pub mod value;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::config::binance::BinanceConfig;
 use crate::config::live::RawLive;
@@ -32,6 +34,7 @@ pub(crate) use crate::config::value::parse_duration;
 use crate::config::value::{address, millis, value, within};
 use crate::fanout::BacklogLimits;
 use crate::feed::builtin;
+use crate::feed::fault::Script;
 use crate::feed::metronome;
 use crate::feed::replay::Speed;
 use crate::feed::source::Source;
@@ -87,6 +90,8 @@ pub struct Config {
     pub rooms: Option<RoomLimits>,
     /// For replays that clients ask for.
     pub replays: ReplaysConfig,
+    /// What is to go wrong; `None` for nothing.
+    pub faults: Option<Arc<Script>>,
 }
 
 impl RawConfig {
@@ -153,6 +158,7 @@ impl RawConfig {
             socketio,
             rooms,
             replays: self.replays.check()?,
+            faults: faults::script(self.faults.as_deref())?,
             plain: self.plain.check(listen, &binance, upbit.limits.edition)?,
             binance,
             upbit,

@@ -95,6 +95,11 @@ pub struct RawConfig {
     /// [default: false]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
     pub conformance: Option<bool>,
+    /// Have things go wrong beside the tape, as a script says: `exchange-restart`, `24h-cut`, `gap-in-depth`, `slow-feed`,
+    /// `flapping-network`, or a file that ends in .toml; `tapecast faults` shows them, and what a script may say. Each fault is
+    /// logged and counted, and a report at the end says which clients noticed. [default: nothing goes wrong]
+    #[arg(long, value_name = "SCRIPT")]
+    pub faults: Option<String>,
     /// What to log: error, warn, info, debug, trace, or a filter such as `tapecast::server=debug`. [default: warn]
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
@@ -179,7 +184,7 @@ impl RawConfig {
         }
         either!(
             listen speed repeat wait_for_clients exit_at_end writers pin wait ring_ticks ring_levels history_ticks
-            backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max derive conformance log
+            backlog_bytes_max backlog_age_max stall_limit connections_max message_bytes_max derive conformance faults log
         )
     }
 }

@@ -7,6 +7,8 @@ use std::time::Duration;
 use serde::Deserialize;
 use thiserror::Error;
 
+pub(crate) use crate::feed::time::parse_duration;
+
 /// What is wrong with a configuration.
 #[derive(Debug, Error)]
 pub enum ConfigError {
@@ -34,23 +36,6 @@ pub enum ConfigError {
         /// Why, with the value.
         reason: String,
     },
-}
-
-/// The longest time that can be given, 11 years: clocks are added to times.
-const DURATION_MAX: Duration = Duration::from_secs(100_000 * 3_600);
-
-/// Reads `250ms`, `5s`, `2m` or `1h`, up to [`DURATION_MAX`].
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
-    let read = |(unit, millis): (&str, u64)| {
-        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
-        Some(Duration::from_millis(number.checked_mul(millis)?))
-    };
-    match units.into_iter().find_map(read) {
-        Some(time) if time <= DURATION_MAX => Ok(time),
-        Some(_) => Err(format!("`{text}` is too long: a time is at most {}h", DURATION_MAX.as_secs() / 3_600)),
-        None => Err(format!("`{text}` is no time: give for instance 250ms, 5s or 2m")),
-    }
 }
 
 /// A time in a file.

@@ -28,6 +28,8 @@ pub enum Ending {
     RoomRefused,
     /// The server stops.
     Shutdown,
+    /// A fault on demand.
+    Fault,
     /// The server ends with its tape.
     EndOfTape,
 }
@@ -67,6 +69,7 @@ impl Ending {
             Ending::TooLarge => &counts.messages_too_large,
             Ending::RoomRefused => &counts.rooms_refused,
             Ending::Shutdown => &counts.shutdowns,
+            Ending::Fault => &counts.faulted,
             Ending::EndOfTape => &counts.tapes_ended,
         }
     }

@@ -6,6 +6,7 @@ use crate::fanout::id::{CohortId, OutletId, WantId};
 use crate::fanout::outlet::{Outlet, OutletState, Sink};
 use crate::fanout::routes::Want;
 use crate::fanout::writer::Fanout;
+use crate::market::channel::{Scope, Stream};
 
 impl<S: Sink> Fanout<S> {
     /// Makes room for so many sessions, so that their table never moves. What is not used of it is no memory.
@@ -113,6 +114,19 @@ impl<S: Sink> Fanout<S> {
     /// Whether a session is there whose sink is the one meant.
     pub fn is_open(&self, id: OutletId, is_meant: impl Fn(&S) -> bool) -> bool {
         self.outlets.get(id.index()).is_some_and(|outlet| is_meant(&outlet.sink))
+    }
+
+    /// Whether a session is sent what happens in one of these streams; in any, for `None`.
+    pub fn listens_to(&self, id: OutletId, streams: Option<&[Stream]>) -> bool {
+        let Some((cohort, _)) = self.outlets[id.index()].cohort else { return false };
+        let wants = &self.cohorts[cohort.index()].wants;
+        let Some(streams) = streams else { return !wants.is_empty() };
+        let wanted = wants.iter().map(|want| self.routes.want(*want));
+        let is_of = |want: &Want, stream: &Stream| match want.scope {
+            Scope::Symbol(name) => self.symbols.find(want.form.venue(), name.as_str()) == Some(stream.symbol),
+            Scope::Each | Scope::Collected => true,
+        };
+        wanted.into_iter().any(|want| streams.iter().any(|it| it.channel == want.channel && is_of(want, it)))
     }
 
     /// A session's way out.

@@ -117,6 +117,11 @@ impl Routes {
         (&entry.want.form, &entry.cohorts)
     }
 
+    /// A want as it was given.
+    pub fn want(&self, id: WantId) -> &Want {
+        &self.entries[id.index()].want
+    }
+
     /// Whose updates a want is of.
     #[inline]
     pub fn scope(&self, id: WantId) -> Scope {

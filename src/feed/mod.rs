@@ -8,11 +8,14 @@
 //!  Metronome ────────────────────────────────────┤
 //!  Upstream, Backbone (live) ────────────────────┘
 //! ```
+//!
+//! What is to go wrong on the way from a feed to clients, and when, is in [`fault`].
 
 pub mod backbone;
 mod blocks;
 pub mod builtin;
 pub mod damage;
+pub mod fault;
 pub mod label;
 pub mod lines;
 pub mod merge;

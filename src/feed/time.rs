@@ -1,5 +1,7 @@
 //! Times as people give them, and as they are told.
 
+use std::time::Duration;
+
 use anyhow::{anyhow, bail};
 
 use crate::market::civil::{Date, NS_PER_DAY, NS_PER_SECOND};
@@ -100,6 +102,23 @@ pub fn format(ns: i64) -> String {
     let (year, month, date) = (day.year, day.month, day.day);
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     format!("{year:04}-{month:02}-{date:02}T{hours:02}:{minutes:02}:{seconds:02}{fraction}Z")
+}
+
+/// The longest time that can be given, 11 years: clocks are added to times.
+const DURATION_MAX: Duration = Duration::from_secs(100_000 * 3_600);
+
+/// Reads `250ms`, `5s`, `2m` or `1h`, up to [`DURATION_MAX`].
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+    let read = |(unit, millis): (&str, u64)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        Some(Duration::from_millis(number.checked_mul(millis)?))
+    };
+    match units.into_iter().find_map(read) {
+        Some(time) if time <= DURATION_MAX => Ok(time),
+        Some(_) => Err(format!("`{text}` is too long: a time is at most {}h", DURATION_MAX.as_secs() / 3_600)),
+        None => Err(format!("`{text}` is no time: give for instance 250ms, 5s or 2m")),
+    }
 }
 
 /// A span of time as people say it.

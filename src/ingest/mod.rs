@@ -9,13 +9,16 @@
 //! are derived tell those who come their newest values.
 
 mod control;
+mod faults;
 mod follow;
+mod message;
 mod player;
 mod publish;
 mod seek;
 mod unheard;
 
 pub use control::{Busy, Control, Market, Questions};
+pub use faults::Witness;
 pub use follow::Lead;
 pub use player::{Command, State, Where};
 pub use seek::Reply;
@@ -37,11 +40,11 @@ use crate::market::engine::Engine;
 use crate::market::engine::seam::Seam;
 use crate::market::kept::quotation::Quotations;
 use crate::market::kept::recent::Recent;
-use crate::market::symbol::{Symbols, Venue};
+use crate::market::symbol::Symbols;
 use crate::market::tick::{Kind, Level, Tick};
 use crate::metrics::Metrics;
 use crate::ring::{Publisher, Wait};
-use crate::venue::{Decoder, Message, Rejected};
+use crate::venue::Decoder;
 
 /// How a feed is played.
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +114,8 @@ pub struct Ingest {
     is_noted: bool,
     /// Changes of what is wanted that have been noted there.
     noted: usize,
+    /// What goes wrong on the way to the ring; `None` where nothing is to.
+    faults: Option<Box<faults::Faults>>,
 }
 
 /// Ticks on their way from the market to the ring.
@@ -179,6 +184,7 @@ impl Ingest {
             unheard: None,
             stepping: None,
             lead: None,
+            faults: None,
         }
     }
 
@@ -343,67 +349,6 @@ impl Ingest {
         self.questions.answer(Market { symbols, engine, recent, quotations, now });
     }
 
-    fn on_message(&mut self, venue: Venue, message: &mut [u8], ts_recv: i64) -> Result<(), Halt> {
-        self.number()?;
-        let taken = self.take(venue, message, ts_recv);
-        self.control.set_done(self.sequence);
-        taken
-    }
-
-    /// Gives the next message its number.
-    #[inline]
-    fn number(&mut self) -> Result<(), Halt> {
-        self.sequence += 1;
-        if self.lead.is_some() { self.follow() } else { Ok(()) }
-    }
-
-    fn take(&mut self, venue: Venue, message: &mut [u8], ts_recv: i64) -> Result<(), Halt> {
-        self.metrics.venues[venue.index()].messages_read.add(1);
-        match self.decoder.decode(venue, message, ts_recv, &mut self.symbols) {
-            Ok(Message::Tick) => {
-                let (tick, levels) = (self.decoder.tick, std::mem::take(&mut self.decoder.levels));
-                let taken = self.on_tick(tick, &levels, ts_recv);
-                self.decoder.levels = levels;
-                taken
-            }
-            Ok(Message::List(ticks)) => ticks.into_iter().try_for_each(|tick| self.on_tick(tick, &[], ts_recv)),
-            Ok(Message::Snapshot(snapshot)) => {
-                self.metrics.ingest.snapshots_read.add(1);
-                // Where a tape repeats, the bridge has already led its books back to their start; but it may have been
-                // taken back before this one came.
-                if self.seam.pass() == 0 {
-                    self.engine.on_snapshot(snapshot);
-                } else {
-                    let moved = self.seam.place_snapshot(&snapshot, &self.engine);
-                    moved.into_iter().for_each(|snapshot| self.engine.on_snapshot(snapshot));
-                }
-                Ok(())
-            }
-            Err(reason) => {
-                self.on_rejected(venue, reason);
-                Ok(())
-            }
-        }
-    }
-
-    fn on_tick(&mut self, tick: Tick, levels: &[Level], ts_recv: i64) -> Result<(), Halt> {
-        self.announce()?;
-        let mut tick = Tick { sequence: self.sequence, ts_recv, ..tick };
-        let levels = if self.seam.place(&mut tick) { levels } else { &[] };
-        if let Some(unheard) = &mut self.unheard
-            && unheard.defer(&tick, levels, self.engine.book(tick.symbol).is_some())
-        {
-            return Ok(());
-        }
-        self.pass_on(&tick, levels)
-    }
-
-    /// Lets the market see a tick, and publishes it with all that follows from it.
-    fn pass_on(&mut self, tick: &Tick, levels: &[Level]) -> Result<(), Halt> {
-        self.engine.on_tick(tick, levels, &mut |tick, levels| self.outgoing.push(tick, levels));
-        self.publish_outgoing()
-    }
-
     /// Clock messages up to a time: one at every whole 100 ms of receive time, whatever the pace, so that what is told
     /// at fixed times is the same at every speed.
     fn pass_time(&mut self, until_ns: i64) -> Result<(), Halt> {
@@ -424,6 +369,9 @@ impl Ingest {
             self.engine.on_clock(clock, self.sequence, &mut |tick, levels| self.outgoing.push(tick, levels));
             self.publish_outgoing()?;
             self.control.set_done(self.sequence);
+            if self.faults.is_some() {
+                self.pass_time_of_faults(clock)?;
+            }
         }
         Ok(())
     }
@@ -454,26 +402,6 @@ impl Ingest {
             None => self.publish(tick, levels),
             Some(unheard) => self.publish_unheard(unheard, tick, levels),
         }
-    }
-
-    fn on_rejected(&mut self, venue: Venue, reason: Rejected) {
-        let count = &self.metrics.venues[venue.index()].messages_rejected[reason.index()];
-        count.add(1);
-        if count.read() == 1 {
-            tracing::warn!("{}: {reason}; messages like it are skipped and counted", self.feed.place());
-        }
-    }
-
-    /// Tells the cores of symbols they have not met, before the first tick that uses them.
-    fn announce(&mut self) -> Result<(), Halt> {
-        while self.announced < self.symbols.len() {
-            let id = crate::market::symbol::SymbolId(self.announced as u32);
-            let symbol = *self.symbols.get(id);
-            let tick = Tick { sequence: self.sequence, symbol: id, kind: Kind::Announce(symbol), ..Tick::default() };
-            self.pass_on(&tick, &[])?;
-            self.announced += 1;
-        }
-        Ok(())
     }
 
     fn note_counts(&self) {

@@ -14,11 +14,23 @@ const WAKE_EVERY: u32 = 64;
 impl Ingest {
     #[inline]
     pub(super) fn publish(&mut self, tick: &Tick, levels: &[Level]) -> Result<(), Halt> {
-        if !self.publisher.has_room(levels.len()) {
-            self.wait_for_room(levels.len())?;
-        }
+        self.make_room(levels.len())?;
         self.quotations.on_tick(tick, levels);
         self.recent.on_tick(tick);
+        if self.faults.is_some() {
+            return self.publish_distorted(tick, levels);
+        }
+        self.put(tick, levels)
+    }
+
+    #[inline]
+    pub(super) fn make_room(&mut self, levels: usize) -> Result<(), Halt> {
+        if self.publisher.has_room(levels) { Ok(()) } else { self.wait_for_room(levels) }
+    }
+
+    /// Puts a tick into the ring, which has room for it.
+    #[inline]
+    pub(super) fn put(&mut self, tick: &Tick, levels: &[Level]) -> Result<(), Halt> {
         self.publisher.publish(levels, |slot| *slot = *tick);
         self.metrics.ingest.ticks_published.add(1);
         // Words to the cores, of a new symbol or of the end, have no time.

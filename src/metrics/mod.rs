@@ -17,6 +17,7 @@ use crossbeam_utils::CachePadded;
 use serde_json::{Map, Value, json};
 
 use crate::feed::damage::Damage;
+use crate::feed::fault::What;
 use crate::market::symbol::Venue;
 use crate::metrics::table::{COUNTER, GAUGE};
 use crate::venue::Rejected;
@@ -43,6 +44,8 @@ pub struct Metrics {
     pub venues: [VenueCounts; Venue::ALL.len()],
     /// Lines and blocks of tapes skipped, by [`Damage`].
     pub lines_damaged: [Count; Damage::COUNT],
+    /// Faults on demand that have struck, by [`What`].
+    pub faults: [Count; What::NAMES.len()],
     /// The newest receive time published, nanoseconds since the epoch; 0 before the first.
     pub ts_recv: AtomicI64,
     /// Of the TLS certificate; zeros without TLS.
@@ -67,16 +70,16 @@ impl VenueCounts {
         let reading = Reading::from(&self.messages_read);
         let sentence = "Raw messages read from the feed.";
         let read = Entry { field: "messages_read", sentence, shape: COUNTER, reading };
-        let rejected = labelled("messages_rejected", &Rejected::LABELS, &self.messages_rejected);
+        let rejected = labelled("messages_rejected", "reason", &Rejected::LABELS, &self.messages_rejected);
         std::iter::once(read).chain(rejected).collect()
     }
 }
 
-fn labelled(family: &'static str, labels: &'static [&'static str], counts: &[Count]) -> Vec<Entry> {
+fn labelled(family: &'static str, name: &'static str, labels: &'static [&'static str], counts: &[Count]) -> Vec<Entry> {
     let entry = |(&label, count): (&&'static str, &Count)| Entry {
         field: label,
         sentence: family,
-        shape: Shape::one_of(family, "reason", label),
+        shape: Shape::one_of(family, name, label),
         reading: Reading::from(count),
     };
     labels.iter().zip(counts).map(entry).collect()
@@ -89,6 +92,7 @@ impl Metrics {
             ingest: CachePadded::default(),
             venues: Default::default(),
             lines_damaged: Default::default(),
+            faults: Default::default(),
             ts_recv: AtomicI64::new(0),
             certificate: CertificateCounts::default(),
             cores: (0..cores).map(|_| CachePadded::default()).collect(),
@@ -111,7 +115,8 @@ impl Metrics {
         };
         let mut groups = vec![group("ingest", self.ingest.list())];
         groups.extend(Venue::ALL.into_iter().map(venue));
-        groups.push(group("lines_damaged", labelled("lines_damaged", &Damage::LABELS, &self.lines_damaged)));
+        groups.push(group("lines_damaged", labelled("lines_damaged", "reason", &Damage::LABELS, &self.lines_damaged)));
+        groups.push(group("faults", labelled("faults", "kind", &What::NAMES, &self.faults)));
         groups.push(group("certificate", self.certificate.list()));
         groups.extend(self.cores.iter().enumerate().map(core));
         groups.push(group("clock", self.clock()));
@@ -150,8 +155,8 @@ impl Metrics {
         std::iter::once(started).chain(feed).collect()
     }
 
-    /// Everything as a JSON object: `ingest`, `venues` by name, `lines_damaged`, `messages_rejected` of all venues,
-    /// `certificate`, the list `cores`, `clock` and `process`. A histogram is a list of steps, each with the largest
+    /// Everything as a JSON object: `ingest`, `venues` by name, `lines_damaged`, `faults`, `messages_rejected` of all
+    /// venues, `certificate`, the list `cores`, `clock` and `process`. A histogram is a list of steps, each with the largest
     /// size it holds, `null` for the last, and how many came.
     pub fn to_json(&self) -> Value {
         let mut all = Map::new();

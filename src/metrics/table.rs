@@ -56,8 +56,9 @@ impl Shape {
 }
 
 /// What those have in common that differ in a label.
-pub const FAMILIES: [(&str, &str); 5] = [
+pub const FAMILIES: [(&str, &str); 6] = [
     ("disconnects", "Sessions that have ended, by who or what ended them."),
+    ("faults", "Faults on demand that have struck; those that touch single events are counted with each."),
     ("lines_damaged", "Lines and blocks of tapes that were skipped."),
     ("messages_rejected", "Raw messages that gave no tick."),
     ("sessions_opened", "Sessions that have begun, by the protocol that they speak."),
@@ -212,6 +213,8 @@ counts! {
         rooms_refused: Count = disconnects("room_refused"),
         /// Sessions ended because the server stops.
         shutdowns: Count = disconnects("shutdown"),
+        /// Sessions ended by a fault on demand.
+        faulted: Count = disconnects("fault"),
         /// Sessions ended because the server ends with its tape.
         tapes_ended: Count = disconnects("end_of_tape"),
         /// Times this core waited for its sessions instead of reading on, at speed max.

@@ -22,6 +22,7 @@ use tokio::task::spawn_local;
 
 use crate::server::answer::{self, Reply, Taken};
 use crate::server::core::Core;
+use crate::server::faults;
 use crate::server::http::text;
 use crate::server::read::{Connection, begin_session};
 use crate::server::socket::Socket;
@@ -66,6 +67,7 @@ pub(crate) async fn accept(core: Rc<Core>, listener: std::net::TcpListener, door
                 counts.connections_refused.add(1);
                 drop(stream);
             }
+            Ok((stream, peer)) if faults::refuses(&core, &stream, peer.ip()) => drop(stream),
             Ok((stream, peer)) => {
                 counts.connections.add(1);
                 // Market data in small frames: waiting to fill a packet would only delay it.

@@ -2,8 +2,10 @@
 
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use crate::fanout::OutletId;
+use crate::server::faults::line::Line;
 use crate::server::inbound::Inbound;
 use crate::server::past::Behind;
 use crate::session::Session;
@@ -25,4 +27,13 @@ pub(crate) struct Client {
     pub(crate) behind: RefCell<Option<Box<Behind>>>,
     /// Whether the session has ended; its number may be another's by now.
     pub(crate) is_gone: Cell<bool>,
+    /// What happens on its line; `None` where faults are not on demand.
+    pub(crate) line: Option<Rc<Line>>,
+}
+
+impl Client {
+    /// Whether nobody is there to tell its session the time, as a fault has it.
+    pub(crate) fn is_out(&self) -> bool {
+        self.line.as_ref().is_some_and(|line| line.is_out())
+    }
 }

@@ -152,7 +152,7 @@ impl Wanted {
 }
 
 /// Whether this one may.
-fn admit(config: &ControlConfig, headers: &HeaderMap, peer: IpAddr) -> Result<(), Refusal> {
+pub(crate) fn admit(config: &ControlConfig, headers: &HeaderMap, peer: IpAddr) -> Result<(), Refusal> {
     let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let host = header(HOST).unwrap_or("");
     let is_foreign = headers.contains_key(ORIGIN)

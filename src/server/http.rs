@@ -24,7 +24,7 @@ use crate::server::read::{Connection, begin_session};
 use crate::server::rest;
 use crate::server::rooms;
 use crate::server::socket::Socket;
-use crate::server::{events, handshake};
+use crate::server::{events, faults, handshake};
 use crate::session::Session;
 use crate::session::api::ApiSession;
 use crate::session::binance::BinanceSession;
@@ -47,6 +47,9 @@ pub(crate) const CERTIFICATE: &str = "/certificate.pem";
 /// Answers one request that is not Socket.IO's.
 pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: IpAddr) -> Response<Full<Bytes>> {
     core.shared.metrics.cores[core.index].http_requests.add(1);
+    if let Some(refusal) = faults::refuse_request(core, &request, peer) {
+        return refusal;
+    }
     let path = request.uri().path();
     if path.starts_with("/api/") {
         return rest::respond(core, &request, peer).await;
@@ -93,6 +96,9 @@ pub(crate) async fn respond(core: &Rc<Core>, request: Request<Incoming>, peer: I
     }
     if path == control::PATH || path.starts_with(control::PREFIX) {
         return control::respond(core, request, peer).await;
+    }
+    if path == faults::PATH {
+        return faults::respond(core, &request, peer);
     }
     if path == echo::PATH && core.shared.config.is_conformance {
         let offers = request.headers().get_all(SEC_WEBSOCKET_EXTENSIONS).iter();
@@ -190,7 +196,8 @@ pub(crate) fn too_many_attempts(wait: Duration) -> Response<Full<Bytes>> {
     response
 }
 
-fn too_many_handshakes(wait: Duration) -> Response<Full<Bytes>> {
+/// The answer to one handshake of Upbit's too many.
+pub(crate) fn too_many_handshakes(wait: Duration) -> Response<Full<Bytes>> {
     let body = r#"{"error":{"name":429,"message":"Too many connections from this address."}}"#;
     let mut response = text(StatusCode::TOO_MANY_REQUESTS, "application/json", body);
     response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));

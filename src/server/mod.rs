@@ -15,6 +15,7 @@ mod control;
 mod core;
 mod desk;
 mod events;
+mod faults;
 mod former;
 mod handshake;
 mod http;
@@ -25,6 +26,7 @@ mod pipeline;
 mod poller;
 mod react;
 mod read;
+pub mod rehearsal;
 mod replays;
 mod rest;
 mod rooms;
@@ -184,6 +186,11 @@ impl Server {
     /// Its counters.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.pipeline.shared().metrics
+    }
+
+    /// Which faults have struck, whom, and which clients noticed, as a text for people; `None` where none were to.
+    pub fn fault_report(&self) -> Option<String> {
+        self.pipeline.shared().faults.as_ref().map(|faults| faults.report())
     }
 
     /// Closes every client with a close frame and ends. [`Server::ended`] says when it has.

@@ -125,7 +125,10 @@ impl Pipeline {
             pipeline.bells.push(bell);
         }
         let (control, metrics) = (Arc::clone(&shared.control), Arc::clone(&shared.metrics));
-        let ingest = Ingest::new(feed, shared.config.plan, engine, builder.build(), (control, questions), metrics);
+        let mut ingest = Ingest::new(feed, shared.config.plan, engine, builder.build(), (control, questions), metrics);
+        if let Some(faults) = shared.faults.clone() {
+            ingest = ingest.with_faults(Arc::clone(faults.script()), Box::new(move |firing| faults.strike(firing)));
+        }
         let farewell = Farewell(send_ended, None);
         let thread = thread::Builder::new().name("ingest".into()).spawn(move || {
             farewell.say(ingest.run().map_or_else(Ended::Feed, |()| Ended::Well));
@@ -179,5 +182,9 @@ impl Drop for Pipeline {
     fn drop(&mut self) {
         self.stop();
         self.join();
+        // The server's own report is told by whoever runs it.
+        if let (Some(faults), Some(_)) = (&self.shared.faults, self.shared.linger) {
+            tracing::warn!("a replay of {} has ended\n{}", self.shared.feed_name, faults.report());
+        }
     }
 }

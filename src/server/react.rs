@@ -9,6 +9,7 @@ use crate::protocol::lines::Mode;
 use crate::protocol::websocket::Close;
 use crate::server::client::Client;
 use crate::server::core::Core;
+use crate::server::faults;
 use crate::server::inbound::Inbound;
 use crate::server::rest::answer;
 use crate::session::{Effects, Incoming, Session};
@@ -47,13 +48,16 @@ fn read(core: &Rc<Core>, client: &Rc<Client>, bytes: &mut [u8]) -> Result<(), Cl
 /// Has the session react to a message.
 pub(crate) fn react(core: &Rc<Core>, client: &Rc<Client>, incoming: Incoming<'_>) {
     // A session that began by polling may be given up while what its client has sent is still being read.
-    if client.is_gone.get() {
+    if client.is_gone.get() || faults::ignores(core, client, &incoming) {
         return;
     }
     let mut effects = Effects::default();
     client.session.borrow_mut().on_message(incoming, core.now_ms(), &mut effects);
     if let Some(question) = effects.question.take() {
         spawn_local(answer(Rc::clone(core), Rc::clone(client), question));
+    }
+    if effects.wants.is_some() {
+        faults::has_subscribed(core, client);
     }
     core.apply(client, effects);
 }

@@ -17,6 +17,7 @@ use crate::metrics::{CoreCounts, Count};
 use crate::protocol::websocket::Close;
 use crate::server::client::Client;
 use crate::server::core::Core;
+use crate::server::faults;
 use crate::server::inbound::Inbound;
 use crate::server::poller::{Owner, Ready};
 use crate::server::react::take_in;
@@ -58,6 +59,7 @@ pub(crate) fn admit(
     deflates: bool,
 ) -> Rc<Client> {
     opened(&core.shared.metrics.cores[core.index], &session).add(1);
+    let (socket, line) = faults::wire(core, socket, &session);
     let id = core.fanout.borrow_mut().open(socket);
     core.fanout.borrow_mut().set_dialect(id, session.dialect());
     if let Session::Echo(_) = session {
@@ -75,12 +77,14 @@ pub(crate) fn admit(
         has_subscribed: Cell::new(false),
         behind: RefCell::default(),
         is_gone: Cell::new(false),
+        line,
     });
     entry.insert(Rc::clone(&client));
     drop(clients);
     let mut effects = Effects::default();
     client.session.borrow_mut().begin(core.now_ms(), &mut effects);
     core.apply(&client, effects);
+    faults::welcome(core, &client);
     client
 }
 
@@ -128,12 +132,13 @@ pub(crate) async fn attend_sockets(core: Rc<Core>) {
     }
 }
 
-fn on_ready(core: &Rc<Core>, ready: Ready) {
+pub(crate) fn on_ready(core: &Rc<Core>, ready: Ready) {
     let place = match ready.owner {
         Owner::Task(place) => return core.poller.ring(place),
         Owner::Client(place) => place,
     };
     let Some(client) = core.clients.borrow().get(place as usize).cloned() else { return };
+    faults::on_ready(&client, &ready);
     let also_reads = {
         let fanout = core.fanout.borrow();
         let outlet = fanout.outlet(client.id);
@@ -225,6 +230,7 @@ pub(crate) fn dismiss(core: &Core, client: &Client) -> Option<Socket> {
     core.members.borrow_mut().remove(client.id);
     core.clients.borrow_mut().remove(client.place as usize);
     let outlet = core.fanout.borrow_mut().remove(client.id);
+    faults::leave(core, client, &outlet);
     tracing::debug!(
         routed = outlet.routed,
         delivered = outlet.delivered(),

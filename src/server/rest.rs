@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use crate::protocol::websocket::Opcode;
 use crate::server::client::Client;
 use crate::server::core::Core;
+use crate::server::faults;
 use crate::server::weights::Verdict;
 use crate::session::Effects;
 use crate::venue::binance::api::{ApiRequest, Budget, CONNECTION_WEIGHT};
@@ -84,6 +85,7 @@ pub(crate) fn refuse_connection(core: &Core, peer: IpAddr) -> Option<Response<Fu
 pub(crate) async fn answer(core: Rc<Core>, client: Rc<Client>, request: ApiRequest) {
     let weight = request.query.as_ref().map_or(1, Query::weight);
     let (used, verdict) = core.shared.weights.add(client.peer, weight);
+    let verdict = faults::verdict(&core, client.peer, verdict);
     let result = match (refusal(&core, verdict), request.query.clone()) {
         (Some(error), _) => Err(error),
         (None, Err(error)) => Err(error),

@@ -16,6 +16,7 @@ use crate::market::symbol::Venue;
 use crate::metrics::Metrics;
 use crate::server::attempts::{AttemptLimits, Attempts};
 use crate::server::desk::Handover;
+use crate::server::faults::Faults;
 use crate::server::former::Former;
 use crate::server::replays::Replays;
 use crate::server::rest::upbit::Allowances;
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) allowances: Allowances,
     pub(crate) listing: Listing,
     pub(crate) tls: Option<Arc<Tls>>,
+    /// What goes wrong; `None` where nothing is to.
+    pub(crate) faults: Option<Arc<Faults>>,
     /// Cores that still have sessions or ticks to read.
     pub(crate) cores_busy: AtomicUsize,
     /// Cores that let nobody in any more.
@@ -93,6 +96,7 @@ impl Shared {
         let metrics = Arc::new(Metrics::new(config.writers));
         metrics.ingest.ring_capacity.set(config.ring.slots as u64);
         Shared {
+            faults: config.faults.clone().map(|script| Arc::new(Faults::new(script, Arc::clone(&metrics)))),
             desks,
             rooms: house.rooms,
             recoveries: Arc::new(Recoveries::new(config.socketio.recovery)),

@@ -4,6 +4,7 @@ use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
@@ -11,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio_rustls::server::TlsStream;
 
 use crate::fanout::Sink;
+use crate::server::faults::line::FaultySocket;
 use crate::server::socketio::mailbox::Mailbox;
 use crate::server::tls::TlsSocket;
 
@@ -24,6 +26,8 @@ pub(crate) enum Socket {
     Tls(Box<TlsSocket>),
     /// Answers to requests, until there is a connection.
     Mailbox(Rc<Mailbox>),
+    /// One of these where faults are on demand.
+    Faulty(Box<FaultySocket>),
 }
 
 impl Socket {
@@ -43,6 +47,7 @@ impl Socket {
     pub(crate) fn into_connection(self) -> Option<Socket> {
         match self {
             Socket::Mailbox(mailbox) => mailbox.take_connection(),
+            Socket::Faulty(socket) => socket.inner.into_connection(),
             connection => Some(connection),
         }
     }
@@ -53,12 +58,17 @@ impl Socket {
             Socket::Plain(stream) => Some(stream.as_raw_fd()),
             Socket::Tls(socket) => Some(socket.stream().as_raw_fd()),
             Socket::Mailbox(mailbox) => mailbox.connection().as_ref().and_then(Socket::descriptor),
+            Socket::Faulty(socket) => socket.inner.descriptor(),
         }
     }
 
     /// Whether the client is sent something only in answer to its requests.
     pub(crate) fn is_polled(&self) -> bool {
-        matches!(self, Socket::Mailbox(mailbox) if mailbox.connection().is_none())
+        match self {
+            Socket::Plain(_) | Socket::Tls(_) => false,
+            Socket::Mailbox(mailbox) => mailbox.connection().is_none(),
+            Socket::Faulty(socket) => socket.inner.is_polled(),
+        }
     }
 
     /// Whether it is a connection with TLS, which may have something to say by itself.
@@ -67,6 +77,21 @@ impl Socket {
             Socket::Plain(_) => false,
             Socket::Tls(_) => true,
             Socket::Mailbox(mailbox) => mailbox.connection().as_ref().is_some_and(Socket::is_tls),
+            Socket::Faulty(socket) => socket.inner.is_tls(),
+        }
+    }
+
+    /// Has the connection be reset when it is closed, in place of being ended.
+    pub(crate) fn reset_at_close(&self) {
+        let reset = |stream: &TcpStream| {
+            // An error means that it has already ended.
+            let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        };
+        match self {
+            Socket::Plain(stream) => reset(stream),
+            Socket::Tls(socket) => reset(socket.stream()),
+            Socket::Mailbox(mailbox) => mailbox.connection().iter().for_each(Socket::reset_at_close),
+            Socket::Faulty(socket) => socket.inner.reset_at_close(),
         }
     }
 
@@ -80,6 +105,7 @@ impl Socket {
             Socket::Mailbox(mailbox) => {
                 mailbox.connection().as_ref().is_none_or(|connection| connection.is_empty_after(length, buffer))
             }
+            Socket::Faulty(socket) => socket.inner.is_empty_after(length, buffer),
         }
     }
 
@@ -97,6 +123,7 @@ impl Socket {
             Socket::Mailbox(mailbox) => {
                 mailbox.connection().as_ref().map_or(Err(io::ErrorKind::WouldBlock.into()), |it| it.try_read(buffer))
             }
+            Socket::Faulty(socket) => socket.try_read(buffer),
         }
     }
 }
@@ -127,6 +154,7 @@ impl Sink for Socket {
             }
             Socket::Tls(socket) => socket.try_send(bytes),
             Socket::Mailbox(mailbox) => mailbox.try_send(bytes),
+            Socket::Faulty(socket) => socket.try_send(bytes),
         }
     }
 
@@ -138,6 +166,7 @@ impl Sink for Socket {
             }
             Socket::Tls(socket) => socket.try_send_vectored(slices),
             Socket::Mailbox(mailbox) => mailbox.try_send_vectored(slices),
+            Socket::Faulty(socket) => socket.try_send_vectored(slices),
         }
     }
 
@@ -147,6 +176,7 @@ impl Sink for Socket {
             Socket::Plain(stream) => drop(stream.shutdown(Shutdown::Write)),
             Socket::Tls(socket) => socket.finish(),
             Socket::Mailbox(mailbox) => mailbox.connection().iter().for_each(Socket::finish),
+            Socket::Faulty(socket) => socket.finish(),
         }
     }
 
@@ -156,6 +186,7 @@ impl Sink for Socket {
             Socket::Plain(stream) => drop(stream.shutdown(Shutdown::Both)),
             Socket::Tls(socket) => socket.abort(),
             Socket::Mailbox(mailbox) => mailbox.abort(),
+            Socket::Faulty(socket) => socket.abort(),
         }
     }
 }

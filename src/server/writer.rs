@@ -19,6 +19,7 @@ use crate::ring::{Reader, Wait};
 use crate::server::accept::{Door, Listeners, accept};
 use crate::server::core::Core;
 use crate::server::desk::attend;
+use crate::server::faults;
 use crate::server::pipeline::{Bell, Inlets};
 use crate::server::read::attend_sockets;
 use crate::server::rooms;
@@ -76,6 +77,7 @@ pub(crate) fn run(
         if let Some(linger) = core.shared.linger {
             spawn_local(expire(Rc::clone(&core), Arc::clone(&bell), linger));
         }
+        spawn_local(faults::attend(Rc::clone(&core)));
         spawn_local(look_after(Rc::clone(&core)));
         write(&core, &bell).await;
         // A reader that reads no more must not hold back those of other cores.
@@ -222,6 +224,9 @@ async fn look_after(core: Rc<Core>) {
         let places = core.clients.borrow().capacity();
         for place in 0..places {
             let Some(client) = core.clients.borrow().get(place).cloned() else { continue };
+            if client.is_out() {
+                continue;
+            }
             let mut effects = Effects::default();
             let routed = core.fanout.borrow().outlet(client.id).routed;
             client.session.borrow_mut().on_time(now_ms, routed, &mut effects);

@@ -23,9 +23,31 @@ impl Digest {
     }
 
     fn of(parts: &[&[u8]]) -> Digest {
-        let mut context = Context::new(&SHA256);
-        parts.iter().for_each(|part| context.update(part));
-        Digest(context.finish().as_ref().try_into().expect("a SHA-256 has 32 bytes"))
+        let mut digester = Digester::default();
+        parts.iter().for_each(|part| digester.update(part));
+        digester.finish()
+    }
+}
+
+/// Takes bytes in, piece by piece, and comes to their digest.
+#[derive(Clone)]
+pub struct Digester(Context);
+
+impl Default for Digester {
+    fn default() -> Digester {
+        Digester(Context::new(&SHA256))
+    }
+}
+
+impl Digester {
+    /// The next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all of them.
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finish().as_ref().try_into().expect("a SHA-256 has 32 bytes"))
     }
 }
 

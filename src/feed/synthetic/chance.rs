@@ -8,13 +8,14 @@ use rand_core::Rng;
 use rand_pcg::Pcg32;
 
 /// One independent source of chance.
-pub(super) struct Chance {
+#[derive(Debug)]
+pub(crate) struct Chance {
     pcg: Pcg32,
 }
 
 impl Chance {
     /// The source number `lane` of a seed; lanes of one seed are unrelated.
-    pub(super) fn new(seed: u64, lane: u64) -> Self {
+    pub(crate) fn new(seed: u64, lane: u64) -> Self {
         // PCG streams of equal state resemble each other, so state and stream are both scattered first.
         let state = scatter(seed ^ scatter(lane));
         let stream = scatter(state ^ lane);
@@ -32,7 +33,7 @@ impl Chance {
     }
 
     /// A number in `low..=high`; `low` when the range is empty.
-    pub(super) fn between(&mut self, low: i64, high: i64) -> i64 {
+    pub(crate) fn between(&mut self, low: i64, high: i64) -> i64 {
         if high <= low {
             return low;
         }
@@ -42,7 +43,7 @@ impl Chance {
     }
 
     /// True `share` times in a thousand.
-    pub(super) fn permille(&mut self, share: u32) -> bool {
+    pub(crate) fn permille(&mut self, share: u32) -> bool {
         self.below(1000) < share
     }
 

@@ -42,7 +42,7 @@
 mod binance;
 mod book;
 mod catalog;
-mod chance;
+pub(crate) mod chance;
 mod digits;
 mod line;
 mod market;

@@ -212,7 +212,8 @@ impl Replays {
         let feed = Merge::open(&sources).map_err(|error| bad(error.to_string()))?;
         let preview = Preview::of(&sources).map_err(|error| bad(error.to_string()))?;
         let (plan, exit_at_end) = asked.settings.plan(&feed).map_err(bad)?;
-        let config = Config { sources, plan, exit_at_end, ..template.clone() };
+        let faults = asked.settings.faults().map_err(bad)?;
+        let config = Config { sources, plan, exit_at_end, faults, ..template.clone() };
         let linger = asked.settings.key().map_or(LINGER_ALONE, |_| config.replays.linger);
         let ((control, questions), (sender, receiver)) = (Control::new(), desk());
         let shared = Shared::new(config, &feed, preview, control, vec![sender], self.catalog.clone(), House::default());

@@ -1,6 +1,9 @@
 //! What a replay is told, checked: a plan to play by.
 
+use std::sync::Arc;
+
 use crate::config::Config;
+use crate::feed::fault::{Script, shipped};
 use crate::feed::merge::Merge;
 use crate::feed::replay::Speed;
 use crate::feed::time;
@@ -26,6 +29,7 @@ pub(super) fn template(config: &Config) -> Config {
         writers: 1,
         pin: false,
         wait: Wait::Park,
+        faults: None,
         ring: RING,
         connections_max: config.connections_max.min(CONNECTIONS_MAX),
         ..config.clone()
@@ -78,6 +82,17 @@ impl Settings {
             wait: Wait::Park,
         };
         Ok((plan, ends))
+    }
+
+    /// What is to go wrong: a script that comes with the program. Files are the server's own affair.
+    ///
+    /// # Errors
+    /// Which scripts there are.
+    pub(super) fn faults(&self) -> Result<Option<Arc<Script>>, String> {
+        let Some(name) = self.of("faults") else { return Ok(None) };
+        let names = || shipped::SCRIPTS.map(|(name, _)| name).join(", ");
+        let text = shipped::text(name).ok_or_else(|| format!("faults: `{name}` is none of {}", names()))?;
+        Script::parse(name, text).map(|script| Some(Arc::new(script))).map_err(|error| format!("faults: {error}"))
     }
 
     /// Nothing is played before somebody listens.

@@ -109,6 +109,9 @@ fn enlist(
     core.engine.borrow_mut().insert(sid, Rc::new(EngineSession { client, transport, is_probed, mailbox, keeper }));
 }
 
+/// How long a session whose line is out is not told the time, before it is looked at again.
+const OUT_FOR: Duration = Duration::from_millis(100);
+
 /// Tells a session the time whenever it wants to know it, exactly then.
 async fn keep_time(core: &Rc<Core>, client: &Client) {
     loop {
@@ -118,6 +121,11 @@ async fn keep_time(core: &Rc<Core>, client: &Client) {
         };
         let wait_ms = deadline_ms.saturating_sub(core.now_ms());
         tokio::time::sleep(Duration::from_millis(wait_ms.max(1))).await;
+        // The end of a client that polls shows in nothing but its silence.
+        if client.is_out() && !core.fanout.borrow().outlet(client.id).sink.is_polled() {
+            tokio::time::sleep(OUT_FOR).await;
+            continue;
+        }
         if tell_time(core, client) {
             // It ends, in its own time; this is dropped with it.
             return pending().await;
