@@ -13,7 +13,7 @@ use crate::config::value::{ConfigError, duration, parse_duration, value, within}
 #[command(next_help_heading = "Replays of a client's own, on /replay/<tape>/…")]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RawReplays {
-    /// A folder of tapes that clients may have replayed for themselves, on /replay/<file name>/ws/… and so on; several
+    /// A folder of tapes that clients may have replayed for themselves, on `/replay/FILE/ws/…` and so on; several
     /// times for several. Without it these are the tapes that the server plays or records, and `demo`.
     #[arg(long, value_name = "FOLDER")]
     #[serde(default)]
