@@ -98,6 +98,31 @@ fn each_has_his_own_and_begins_and_ends_where_he_says() {
 }
 
 #[test]
+fn a_warm_up_is_all_that_the_market_knows() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines_of = trades(&folder, 100);
+    let in_blocks = folder.path().join("blocks.tape");
+    let import = ["tape", "import", &lines_of, "--out", in_blocks.to_str().unwrap()];
+    assert!(Command::new(env!("CARGO_BIN_EXE_tapecast")).args(import).output().unwrap().status.success());
+    let server = server_of(&folder, &[]);
+    for name in ["trades.jsonl", "blocks.tape"] {
+        for (settings, first) in
+            [(";from=22:13:25", 0), (";from=22:13:25;warm-up=1s", 40), (";from=22:13:25;warm-up=1h", 0)]
+        {
+            let base = format!("/replay/{name};key={name}-{first}-{};end=stay;speed=max{settings}", settings.len());
+            let mut client = Client::open(&server, &format!("{base}/ws/btcusdt@trade"));
+            for want in 50..100 {
+                assert_eq!(number(client.next_event().text()), want);
+            }
+            let (_, _, body) = server.get(&format!("{base}/api/v3/trades?symbol=BTCUSDT&limit=1000"));
+            assert_eq!(serde_json::from_str::<Value>(&body).unwrap()[0]["id"], first, "{name}{settings}");
+        }
+    }
+    let (status, _, body) = server.get("/replay/blocks.tape;warm-up=1s/ws");
+    assert!(status == 400 && body.contains("give from as well"), "{status} {body}");
+}
+
+#[test]
 fn a_key_keeps_connections_of_all_kinds_in_step_and_under_control() {
     let folder = tempfile::tempdir().unwrap();
     trades(&folder, 100);

@@ -133,6 +133,7 @@ impl RawConfig {
                 repeat,
                 shift_to_now: replay.shift_to_now,
                 from: replay.from,
+                warm_up_ns: replay.warm_up_ns,
                 to: replay.to,
                 is_paused: replay.is_paused,
                 is_controlled: replay.control.is_some() && !exit_at_end,

@@ -1,9 +1,11 @@
 //! Where a tape starts and ends, what its times are, and who may tell it what to do.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde::Deserialize;
 
-use crate::config::value::{ConfigError, value};
+use crate::config::value::{ConfigError, duration, parse_duration, value};
 use crate::feed::merge::Merge;
 use crate::feed::source::Source;
 use crate::feed::time;
@@ -17,6 +19,11 @@ pub struct RawReplay {
     /// is then as it would be had the tape been played up to here. [default: its beginning]
     #[arg(id = "replay-from", long = "from", value_name = "TIME")]
     pub from: Option<String>,
+    /// How much of the tape before --from the market is made of: less than all of it starts sooner, and knows less. Windows
+    /// and candles hold what was traded since then, and books begin with the next snapshot. [default: all]
+    #[arg(id = "replay-warm-up", long = "warm-up", value_name = "TIME", value_parser = parse_duration)]
+    #[serde(default, deserialize_with = "duration")]
+    pub warm_up: Option<Duration>,
     /// End the tape before this time. [default: its end]
     #[arg(id = "replay-to", long = "to", value_name = "TIME")]
     pub to: Option<String>,
@@ -53,6 +60,7 @@ impl std::fmt::Debug for ControlConfig {
 /// The flags, checked.
 pub(super) struct Replaying {
     pub(super) from: Option<i64>,
+    pub(super) warm_up_ns: Option<i64>,
     pub(super) to: Option<i64>,
     pub(super) shift_to_now: bool,
     pub(super) is_paused: bool,
@@ -64,6 +72,7 @@ impl RawReplay {
     pub(super) fn or(self, other: RawReplay) -> RawReplay {
         RawReplay {
             from: self.from.or(other.from),
+            warm_up: self.warm_up.or(other.warm_up),
             to: self.to.or(other.to),
             clock: self.clock.or(other.clock),
             paused: self.paused.or(other.paused),
@@ -128,6 +137,11 @@ impl RawReplay {
                 return Err(value("--clock", "what is live is of now"));
             }
         }
-        Ok(Replaying { from, to, shift_to_now, is_paused, control })
+        if self.warm_up.is_some() && from.is_none() {
+            return Err(value("--warm-up", "there is nothing before the tape's beginning: give --from as well"));
+        }
+        // A time is at most 100,000 hours, which are fewer nanoseconds than fit.
+        let warm_up_ns = self.warm_up.map(|time| time.as_nanos() as i64);
+        Ok(Replaying { from, warm_up_ns, to, shift_to_now, is_paused, control })
     }
 }

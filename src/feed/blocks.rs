@@ -37,6 +37,13 @@ impl Blocks {
         Ok(())
     }
 
+    /// Goes to the first record received at this time or later. Rows of tables need what is before them.
+    pub(super) fn skip_to(&mut self, ts_recv: i64) {
+        if self.tables.is_empty() {
+            self.reader.seek_time(ts_recv);
+        }
+    }
+
     pub(super) fn next(&mut self, message: &mut Vec<u8>) -> Option<i64> {
         loop {
             let record = match self.reader.read() {

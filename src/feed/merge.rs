@@ -63,6 +63,12 @@ impl Merge {
         Some((ts_recv, venue_of(message)))
     }
 
+    /// Goes to the first message received at this time or later, from the beginning. Cost: a look into the index of tapes
+    /// in blocks; others are read up to there.
+    pub fn skip_to(&mut self, ts_recv: i64) {
+        self.lanes.iter_mut().for_each(|lane| lane.skip_to(ts_recv));
+    }
+
     /// Whether its messages come when they come: then [`Merge::next`] may have none yet, and what there is, is due.
     pub fn is_live(&self) -> bool {
         self.lanes.iter().any(|lane| matches!(lane, Lane::Live(_)))

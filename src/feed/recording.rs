@@ -28,6 +28,13 @@ impl Recording {
         }
     }
 
+    /// Goes near the first message received at this time or later, if there is an index: not behind it.
+    pub(super) fn skip_to(&mut self, ts_recv: i64) {
+        if let Recording::Blocks(blocks) = self {
+            blocks.skip_to(ts_recv);
+        }
+    }
+
     /// Reads the next message into `message` and returns its receive time; `None` at the end.
     pub(super) fn next(&mut self, message: &mut Vec<u8>) -> Option<i64> {
         match self {

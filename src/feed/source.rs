@@ -125,6 +125,19 @@ impl Lane {
         Ok(())
     }
 
+    /// Goes to the first message received at this time or later. What is made as it is needed is where it is.
+    pub(super) fn skip_to(&mut self, ts_recv: i64) {
+        if let Lane::Tape(pending) = self
+            && pending.ts_recv.is_some_and(|next| next < ts_recv)
+        {
+            pending.tape.skip_to(ts_recv);
+            pending.read();
+            while pending.ts_recv.is_some_and(|next| next < ts_recv) {
+                pending.read();
+            }
+        }
+    }
+
     /// What is live.
     pub(super) fn live(&self) -> Option<&Live> {
         match self {

@@ -57,6 +57,8 @@ pub struct Plan {
     pub shift_to_now: bool,
     /// Where it starts: the first message received then or later, nanoseconds since the epoch. `None` for its beginning.
     pub from: Option<i64>,
+    /// How much of it before `from` is played unheard, in nanoseconds; `None` for all of it.
+    pub warm_up_ns: Option<i64>,
     /// Where it ends: the first message received then or later is not played. `None` for its end.
     pub to: Option<i64>,
     /// Whether it does not play before it is told to.

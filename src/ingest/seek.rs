@@ -41,6 +41,9 @@ impl Ingest {
         }
         self.control.set_shift_ns(self.seam.shift_ns());
         if let Some(from) = self.plan.from {
+            if let Some(warm_up_ns) = self.plan.warm_up_ns {
+                self.feed.skip_to(from.saturating_sub(warm_up_ns));
+            }
             self.play_unheard(from)?;
         }
         let next = self.feed.peek().unwrap_or(first) + self.seam.shift_ns();

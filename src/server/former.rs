@@ -80,6 +80,7 @@ impl Former {
             repeat: false,
             shift_to_now: false,
             from: None,
+            warm_up_ns: None,
             to: None,
             is_paused: false,
             is_controlled: false,

@@ -102,6 +102,7 @@ pub fn rehearse(
         repeat: false,
         shift_to_now: false,
         from,
+        warm_up_ns: None,
         to,
         is_paused: false,
         is_controlled: false,

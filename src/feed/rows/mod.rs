@@ -23,6 +23,11 @@ pub struct Tables {
 }
 
 impl Tables {
+    /// Whether none has been met.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// Takes in a record. For a row it writes the message in place of `message`; false where there is none: the record
     /// is no row, the row is damaged, or nothing has said what it is.
     pub fn on_record(&mut self, record: &Record<'_>, message: &mut Vec<u8>) -> bool {

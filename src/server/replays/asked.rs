@@ -7,7 +7,8 @@
 use crate::session::events;
 
 /// What a replay can be told.
-const NAMES: [&str; 10] = ["from", "to", "speed", "clock", "loop", "paused", "clients", "end", "faults", "key"];
+const NAMES: [&str; 11] =
+    ["from", "warm-up", "to", "speed", "clock", "loop", "paused", "clients", "end", "faults", "key"];
 
 /// Where the tapes' names begin.
 pub(super) const PREFIX: &str = "/replay/";

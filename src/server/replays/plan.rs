@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::Config;
+use crate::config::{Config, parse_duration};
 use crate::feed::fault::{Script, shipped};
 use crate::feed::merge::Merge;
 use crate::feed::replay::Speed;
@@ -53,6 +53,13 @@ impl Settings {
             let (to, start) = (time::format(to), time::format(start));
             return Err(format!("to: {to} is not after {start}, where the replay starts"));
         }
+        let warm_up =
+            self.of("warm-up").map(parse_duration).transpose().map_err(|error| format!("warm-up: {error}"))?;
+        if warm_up.is_some() && from.is_none() {
+            return Err("warm-up: there is nothing before the tape's beginning; give from as well".into());
+        }
+        // A time is at most 100,000 hours, which are fewer nanoseconds than fit.
+        let warm_up_ns = warm_up.map(|time| time.as_nanos() as i64);
         let speed: Speed = self.of("speed").unwrap_or("1x").parse().map_err(|error| format!("speed: {error}"))?;
         let repeat = self.switch("loop")?;
         let is_paused = self.switch("paused")?;
@@ -75,6 +82,7 @@ impl Settings {
             repeat,
             shift_to_now,
             from,
+            warm_up_ns,
             to,
             is_paused,
             is_controlled: self.key().is_some() && !ends,
