@@ -367,7 +367,8 @@ fn a_client_that_is_cut_off_again_and_again_has_what_one_has_that_is_not() {
 
 #[test]
 fn who_cannot_go_on_is_told_why_and_goes_on_live() {
-    let server = Server::start(&["--history-ticks", "64", "--attempts-max", "0"]);
+    let server = Server::start(&["--history-ticks", "64", "--attempts-max", "0", "--control"]);
+    server.move_demo();
     let mut listener = Listener::open(server.address, "/sse?streams=btcusdt@trade");
     let id = listener.block().unwrap().id.unwrap();
     let epoch = id.split_once('-').unwrap().0.to_owned();

@@ -30,7 +30,8 @@ fn lines_are_what_the_server_sent_and_a_count_ends_them() {
 
 #[test]
 fn positions_are_shown_to_whoever_asks_and_go_on_from_there() {
-    let server = Server::start(&["--history-ticks", "64"]);
+    let server = Server::start(&["--history-ticks", "64", "--control"]);
+    server.move_demo();
     let url = format!("http://{}/sse", server.address);
     let lines_url = format!("tcp://{}", server.lines.unwrap());
     let output = tail(&[&lines_url, "btcusdt@trade", "--sequence", "--count", "2"]);

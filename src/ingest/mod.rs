@@ -71,6 +71,24 @@ pub struct Plan {
     pub wait: Wait,
 }
 
+impl Plan {
+    /// All of a recorded feed, once, as fast as it is taken, whoever listens.
+    pub fn flat_out() -> Plan {
+        Plan {
+            speed: Speed::Max,
+            repeat: false,
+            shift_to_now: false,
+            from: None,
+            warm_up_ns: None,
+            to: None,
+            is_paused: false,
+            is_controlled: false,
+            wait_for_clients: 0,
+            wait: Wait::Park,
+        }
+    }
+}
+
 /// The longest the loop sleeps before it looks around.
 pub const NAP_MAX: Duration = Duration::from_millis(20);
 

@@ -10,7 +10,6 @@ use crate::fanout::{Backfill, EventId, Fanout, Lost, Position, Since, Want};
 use crate::feed::FeedError;
 use crate::feed::lines::Bytes;
 use crate::feed::merge::Merge;
-use crate::feed::replay::Speed;
 use crate::feed::run::FormerRun;
 use crate::feed::source::Source;
 use crate::feed::upstream::LiveRun;
@@ -75,18 +74,7 @@ impl Former {
         let mut reader = builder.reader(waiter.waker());
         let (control, questions) = Control::new();
         let control = Arc::new(control);
-        let plan = Plan {
-            speed: Speed::Max,
-            repeat: false,
-            shift_to_now: false,
-            from: None,
-            warm_up_ns: None,
-            to: None,
-            is_paused: false,
-            is_controlled: false,
-            wait_for_clients: 0,
-            wait: Wait::Park,
-        };
+        let plan = Plan::flat_out();
         let (engine, metrics) = (Engine::new(derive), Arc::new(Metrics::new(0)));
         let ingest = Ingest::new(feed, plan, engine, builder.build(), (Arc::clone(&control), questions), metrics);
         let ingest = ingest.following(Lead::ended(&former));

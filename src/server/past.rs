@@ -27,7 +27,6 @@ use crate::config::HIGH_WATER_BYTES;
 use crate::fanout::backlog::{Batch, Mark};
 use crate::fanout::{Backfill, Fanout, Lost, Position, Since, Want};
 use crate::feed::merge::Merge;
-use crate::feed::replay::Speed;
 use crate::feed::source::Source;
 use crate::feed::time;
 use crate::ingest::{Control, Ingest, Lead, Plan};
@@ -235,15 +234,8 @@ impl Way {
         let control = Arc::new(control);
         let (lead, for_ingest) = (Lead::new(Arc::clone(&shared.control), core.interest.clone()), Arc::clone(&control));
         let (sources, derive): (Vec<Source>, _) = (shared.past.clone(), shared.config.derive);
-        let plan = Plan {
-            speed: Speed::Max,
-            repeat: false,
-            shift_to_now: false,
-            is_paused: false,
-            is_controlled: false,
-            wait_for_clients: 0,
-            ..shared.config.plan
-        };
+        let Plan { from, warm_up_ns, to, .. } = shared.config.plan;
+        let plan = Plan { from, warm_up_ns, to, ..Plan::flat_out() };
         let awaited = errand.awaited.clone();
         thread::Builder::new().name("past".into()).spawn(move || {
             let mut engine = Engine::new(derive);

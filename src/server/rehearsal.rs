@@ -14,7 +14,6 @@ use thiserror::Error;
 use crate::fanout::{BacklogLimits, Fanout, Framing, Sink};
 use crate::feed::FeedError;
 use crate::feed::merge::Merge;
-use crate::feed::replay::Speed;
 use crate::feed::source::Source;
 use crate::ingest::{Control, Ingest, Plan};
 use crate::market::engine::{Derive, Engine};
@@ -97,18 +96,7 @@ pub fn rehearse(
     let mut reader = builder.reader(waiter.waker());
     let (control, questions) = Control::new();
     let control = Arc::new(control);
-    let plan = Plan {
-        speed: Speed::Max,
-        repeat: false,
-        shift_to_now: false,
-        from,
-        warm_up_ns: None,
-        to,
-        is_paused: false,
-        is_controlled: false,
-        wait_for_clients: 0,
-        wait: Wait::Park,
-    };
+    let plan = Plan { from, to, ..Plan::flat_out() };
     let ingest = Ingest::new(feed, plan, engine, builder.build(), (Arc::clone(&control), questions), metrics);
     std::thread::scope(|scope| {
         let played = scope.spawn(move || ingest.run());

@@ -38,6 +38,8 @@ export class Client {
     this.socket = new WebSocket(server + path, options)
     /** Settles with code and reason when the connection has ended. */
     this.closed = once(this.socket, 'close').then(([code, reason]) => ({ code, reason: reason.toString() }))
+    // Whoever waits for it hears of an error; nobody need wait.
+    this.closed.catch(() => {})
     this.socket.on('message', (data, isBinary) => {
       this.#messages.push({ text: data.toString(), isBinary })
       this.#waiting.shift()?.()

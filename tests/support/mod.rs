@@ -118,6 +118,14 @@ impl Server {
         of_cores + status["metrics"]["ingest"][name].as_u64().unwrap_or(0)
     }
 
+    /// Has the built-in tape go to its fifth second: a tape that was moved is no longer what was told of it. It must be
+    /// under control.
+    pub fn move_demo(&self) {
+        let url = format!("http://{}", self.address);
+        let moved = Command::new(env!("CARGO_BIN_EXE_tapecast")).args(["ctl", &url, "seek", "03:00:05"]).status();
+        assert!(moved.expect("the binary under test starts").success());
+    }
+
     /// Waits until a counter has reached a value.
     pub fn wait_for_count(&self, name: &str, least: u64) {
         let begun = Instant::now();
