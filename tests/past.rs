@@ -267,3 +267,24 @@ fn what_cannot_be_told_is_said_and_the_client_is_live_at_once() {
     let head = Client::try_open(server.address, "/ws/btcusdt@trade?from=1&resume=1").err().unwrap();
     assert!(head.starts_with("HTTP/1.1 400"), "{head}");
 }
+
+#[test]
+fn a_tape_that_is_moved_while_its_past_is_told_leaves_a_gap_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let all: Vec<_> = (0..200_000).map(|n| trade(n, 1_700_000_000_000 + n)).collect();
+    let path = tape(&folder, "trades.jsonl", &all);
+    let server = Server::start(&["--feed", &path, "--speed", "max", "--control", "--paused"]);
+    control(&server, &json!({"step": 190_000}));
+    // More than all buffers between here and there hold, so it is on its way until it is read.
+    let mut client = Client::open(&server, "/ws/btcusdt@trade?from=22:13:20");
+    server.wait_for_count("pasts_told", 1);
+    control(&server, &json!({"seek": "22:13:21"}));
+    let (events, answers) = texts(&mut client, |text| text.contains(r#""live":true"#));
+    assert_eq!(answers[0]["result"]["reason"], "the tape has begun again, or has gone to another place");
+    for (number, event) in events.iter().enumerate() {
+        assert!(event.contains(&format!(r#""t":{number},"#)), "{event} is not the event with the number {number}");
+    }
+    assert!(events.len() < 190_000, "{}", events.len());
+    control(&server, &json!({"step": 1}));
+    assert!(client.next_event().text().contains(r#""e":"trade""#));
+}

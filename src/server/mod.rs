@@ -128,12 +128,9 @@ impl Server {
         let house =
             House { rooms: rooms.map(Arc::new), tls: tls.clone(), replays: Replays::new(&config, catalog.clone()) };
         let shared = Arc::new(Shared::new(config, &feed, preview, control, desks, catalog, house));
-        match feed.recording() {
-            Some(run) => {
-                feed.note(&Note::Settings(former::settings(shared.config.derive)));
-                former::look_for(&shared, run.clone()).map_err(StartError::Thread)?;
-            }
-            None => drop(shared.former.set(None)),
+        if let Some(run) = feed.recording() {
+            feed.note(&Note::Settings(former::settings(shared.config.derive)));
+            former::look_for(&shared, run.clone()).map_err(StartError::Thread)?;
         }
         let reloader = match tls {
             Some(tls) => Reloader::start(tls, Arc::clone(&shared.metrics)).map_err(StartError::Thread)?,

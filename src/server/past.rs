@@ -267,6 +267,10 @@ impl Way {
             let goes_on = lost.is_none() && frames.bytes.len() < HIGH_WATER_BYTES;
             if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         });
+        // What was read before this look at it may be of messages that the feed has left, and not what it told.
+        if core.shared.control.has_moved() {
+            return Turn::Lost(Lost::Moved);
+        }
         if !frames.marks.is_empty() {
             fanout.send(client.id, frames);
         }

@@ -127,7 +127,7 @@ impl Shared {
                 Some(run) => vec![Source::Tape(Bytes::Part(run.path.clone(), (run.first, u64::MAX)))],
                 None => config.sources.iter().filter(|_| feed.is_recorded()).cloned().collect(),
             },
-            former: OnceLock::new(),
+            former: if feed.recording().is_some() { OnceLock::new() } else { OnceLock::from(None) },
             linger: None,
             config,
         }

@@ -111,6 +111,31 @@ fn binance_ccxt_keeps_a_book_of_its_own() {
     Server::start().pass(script(&node, "ccxt.mjs"));
 }
 
+/// A replay of one's own is another address to these libraries, and nothing else.
+fn passes_in_a_replay(key: &str, script: Command) {
+    let mut server = Server::start();
+    server.address = format!("{}/replay/demo;key={key};loop=true;clock=now;clients=0", server.address);
+    server.pass(script);
+}
+
+#[test]
+fn ccxt_keeps_a_book_in_a_replay_of_its_own() {
+    let Some(node) = node_with("ccxt") else { return };
+    passes_in_a_replay("ccxt", script(&node, "ccxt.mjs"));
+}
+
+#[test]
+fn binance_connector_asks_and_listens_in_a_replay_of_its_own() {
+    let Some(python) = python_with("binance") else { return };
+    passes_in_a_replay("connector", script(&python, "binance_connector.py"));
+}
+
+#[test]
+fn pyupbit_gets_all_its_kinds_in_a_replay_of_its_own() {
+    let Some(python) = python_with("pyupbit") else { return };
+    passes_in_a_replay("pyupbit", script(&python, "pyupbit_client.py"));
+}
+
 #[test]
 fn binance_connector_for_python_asks_and_listens() {
     let Some(python) = python_with("binance") else { return };

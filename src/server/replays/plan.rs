@@ -103,13 +103,13 @@ impl Settings {
         Script::parse(name, text).map(|script| Some(Arc::new(script))).map_err(|error| format!("faults: {error}"))
     }
 
-    /// Nothing is played before somebody listens.
+    /// Nothing is played before somebody listens, unless that is asked for: libraries ask for symbols first.
     fn clients(&self) -> Result<usize, String> {
         let text = self.of("clients").unwrap_or("1");
         match text.parse() {
             Ok(2..) if self.key().is_none() => Err("clients: nobody else could come; give it a key".into()),
-            Ok(clients @ 1..=CLIENTS_MAX) => Ok(clients),
-            _ => Err(format!("clients: `{text}` is no number from 1 to {CLIENTS_MAX}")),
+            Ok(clients @ 0..=CLIENTS_MAX) => Ok(clients),
+            _ => Err(format!("clients: `{text}` is no number from 0 to {CLIENTS_MAX}")),
         }
     }
 
