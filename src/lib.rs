@@ -41,6 +41,10 @@
 //!
 //! 8. Derived streams run on the feed's clock, which passes by messages only, so a tape gives the same at every speed.
 //!
+//! What a client is told beside the feed has a way of its own, thread and ring included, so that nothing of it can hold
+//! the feed back: a replay of its own is another pipeline, and the past is gone over again, from the tape, by an engine
+//! that follows a log of what was wanted when ([`market::interest`]).
+//!
 //! Deliberately absent: user accounts, orders. What stays on disk is tapes.
 
 pub mod ring;

@@ -27,6 +27,7 @@ use crate::server::socketio::session::EngineSession;
 use crate::server::writer::read_up_to;
 use crate::server::{events, past, rooms};
 use crate::session::rooms::Members;
+use crate::session::sequence::Teller;
 use crate::session::{Effects, End, Origin, Resume};
 
 /// Bytes read from a socket at once: more than a request has, unless it names thousands of streams.
@@ -123,6 +124,14 @@ impl Core {
         fanout.set_now(self.now_ms());
         if let Some(recover) = effects.recover.take() {
             let missed = events::missed(self, &mut fanout, recover.position, &recover.wants, &mut effects.frames);
+            let missed = match missed {
+                Err(Lost::Gone | Lost::TooMuch) => {
+                    let origin = Origin::Position(Some(recover.position));
+                    let resume = Resume { teller: Teller::Silent, origin };
+                    past::begin(self, &fanout, client, &resume, &recover.wants)
+                }
+                missed => missed,
+            };
             client.session.borrow_mut().on_recovery(*recover, missed.is_ok(), &mut effects);
         }
         let mut frames = effects.frames;

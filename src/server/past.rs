@@ -36,12 +36,14 @@ use crate::market::interest::Change;
 use crate::market::symbol::Venue;
 use crate::market::tick::{Level, Tick};
 use crate::metrics::Metrics;
+use crate::protocol::websocket::Close;
 use crate::ring::{self, Limits, Reader};
 use crate::server::client::Client;
 use crate::server::core::Core;
 use crate::server::pipeline::Bell;
 use crate::server::socket::Socket;
 use crate::server::writer::read_all;
+use crate::session::sequence::Teller;
 use crate::session::{Origin, Resume};
 
 /// Clients of a core that may be on their way at once.
@@ -211,6 +213,13 @@ fn arrive(fanout: &mut Fanout<Socket>, client: &Client, resume: &Resume, mut fra
     }
     if !frame.is_empty() {
         frames.push(&frame, Mark::KEPT);
+    }
+    if lost.is_some() && resume.teller == Teller::Silent {
+        // It could not be told of the gap: it comes again, and begins anew.
+        return match fanout.outlet(client.id).sink.is_polled() {
+            true => fanout.abort(client.id),
+            false => fanout.close(client.id, Close::GOING_AWAY),
+        };
     }
     if lost.is_some() {
         for want in behind.wanted.iter().filter(|want| behind.held.contains(&key(want))) {

@@ -29,6 +29,8 @@ pub enum Teller {
     Answer(Dialect),
     /// By answers, in WebSocket frames of this type.
     Frame(Opcode),
+    /// Not at all: the protocol has words of its own, or none. Where something cannot be told its connection ends.
+    Silent,
 }
 
 /// What an address asks for.
@@ -125,7 +127,7 @@ impl Teller {
 
     fn write_answer(self, json: &str, out: &mut Vec<u8>) {
         match self {
-            Teller::Reset(_) => {}
+            Teller::Reset(_) | Teller::Silent => {}
             Teller::Answer(dialect) => dialect.write("result", json, out),
             Teller::Frame(opcode) => write_frame(opcode, format!(r#"{{"result":{json}}}"#).as_bytes(), out),
         }

@@ -92,6 +92,31 @@ fn socketio_item_63_and_64_a_client_that_comes_back_has_missed_nothing_and_gets_
 }
 
 #[test]
+fn what_the_ring_no_longer_has_is_told_from_the_tape() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines: Vec<_> = (1..=3_000).map(|number| support::trade(number, 1_700_000_000_000 + number)).collect();
+    let tape = support::tape(&folder, "trades.jsonl", &lines);
+    let small = ["--ring-ticks", "64", "--history-ticks", "8", "--socketio-recovery", "120s"];
+    let server = Server::start(&[&["--feed", &tape, "--wait-for-clients", "1", "--speed", "3x"], &small[..]].concat());
+    let (mut client, answer) = connect(&server, "40/binance,");
+    client.say(SUBSCRIBE);
+    assert_eq!(text(&mut client), r#"43/binance,0[{"ok":true}]"#);
+    let mut last = String::new();
+    (1..=100).for_each(|want| {
+        let (offset, id) = offset(&text(&mut client));
+        assert_eq!(id, want);
+        last = offset;
+    });
+    leave(client);
+    server.wait_for_count("ticks_published", 2_000);
+    let (sid, pid) = ids(&answer);
+    let (mut client, answer) = connect(&server, &format!(r#"40/binance,{{"pid":"{pid}","offset":"{last}"}}"#));
+    assert_eq!(ids(&answer), (sid, pid));
+    (101..=3_000).for_each(|want| assert_eq!(offset(&text(&mut client)).1, want));
+    assert_eq!(server.count("pasts_told"), 1);
+}
+
+#[test]
 fn socketio_item_63_volatile_events_have_no_offset_and_do_not_end_in_another_text() {
     let folder = tempfile::tempdir().unwrap();
     let server = server(&folder, 50, &["--socketio-recovery", "120s"]);
