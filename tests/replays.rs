@@ -385,6 +385,19 @@ fn a_replay_may_go_wrong_on_demand_for_those_who_asked_alone() {
     };
     assert_eq!(holes(""), 0);
     assert!(holes(";faults=gap-in-depth") > 0);
+    // An exchange that restarts is away for a while, and then is back: here at a pace that makes it quick to come.
+    let base = "/replay/day.jsonl;key=restart;speed=10x;loop=true;faults=exchange-restart";
+    let target = format!("{base}/stream?streams=btcusdt@depth@100ms");
+    let (texts, code) = until_the_end(Client::open(&server, &target));
+    assert!(code == 1001 && texts.iter().any(|text| text.contains("serverShutdown")), "{code}");
+    let begun = std::time::Instant::now();
+    let (mut refused, mut again) = (0, Client::try_open(server.address, &target));
+    while let Err(head) = again {
+        assert!(head.starts_with("HTTP/1.1 503") && begun.elapsed() < support::PATIENCE, "{head}");
+        refused += 1;
+        again = Client::try_open(server.address, &target);
+    }
+    assert!(refused > 0 && again.unwrap().next_event().text().contains("depthUpdate"));
     let (status, _, body) = server.get("/replay/day.jsonl;faults=own.toml/ws");
     assert!(status == 400 && body.contains("none of exchange-restart, 24h-cut"), "{status} {body}");
 }

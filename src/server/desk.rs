@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::server::answer::{Reply, begin};
 use crate::server::core::Core;
+use crate::server::faults;
 use crate::server::http::text;
 
 /// Requests that may wait for one core to take them.
@@ -34,12 +35,22 @@ pub(crate) async fn hand_over(desk: &mpsc::Sender<Handover>, request: Request<In
     {
         return reply;
     }
-    Reply::Answer(text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "what would answer this has just ended\n"))
+    ended()
+}
+
+/// The answer where nobody answers.
+fn ended() -> Reply {
+    Reply::Answer(text(StatusCode::SERVICE_UNAVAILABLE, "text/plain", "nobody is there to answer this\n"))
 }
 
 /// Answers what other cores hand over. A request whose client has gone is dropped, as it is where it came from.
 pub(crate) async fn attend(core: Rc<Core>, mut desk: mpsc::Receiver<Handover>) {
     while let Some(Handover { request, peer, reply }) = desk.recv().await {
+        // A replay has no port of its own to be refused at.
+        if core.shared.linger.is_some() && faults::refuses_peer(&core, peer) {
+            drop(reply.send(ended()));
+            continue;
+        }
         begin(&core, request, peer, reply);
     }
 }

@@ -187,12 +187,20 @@ impl Faults {
     }
 }
 
-/// Whether a connection is refused at present; it has then been ended, with a reset.
-pub(crate) fn refuses(core: &Core, stream: &TcpStream, peer: IpAddr) -> bool {
+/// Whether whoever comes is refused at present, which is then noted.
+pub(crate) fn refuses_peer(core: &Core, peer: IpAddr) -> bool {
     let Some(faults) = &core.shared.faults else { return false };
     let now = Instant::now();
     let Some(closed) = faults.gates.refuses(now) else { return false };
     faults.ledger().refused(closed.firing, closed.fault, peer, now);
+    true
+}
+
+/// Whether a connection is refused at present; it has then been ended, with a reset.
+pub(crate) fn refuses(core: &Core, stream: &TcpStream, peer: IpAddr) -> bool {
+    if !refuses_peer(core, peer) {
+        return false;
+    }
     // An error means that it has already ended.
     let _ = socket2::SockRef::from(stream).set_linger(Some(std::time::Duration::ZERO));
     true
