@@ -10,6 +10,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::bench::{Contestant, Floor, Members, Mix, Plan, Report, Row, Stage, Way, highest};
+use crate::cli::say::say;
 use crate::config::value::parse_duration;
 use crate::feed::metronome::{Beat, PREFIX};
 
@@ -118,7 +119,7 @@ impl BenchFloor {
     /// What the system says.
     pub fn run(self) -> anyhow::Result<()> {
         let floor = Floor::bind(self.feed, self.connections)?;
-        println!("floor  ws://{}", floor.address()?);
+        say!("floor  ws://{}", floor.address()?);
         Ok(floor.run()?)
     }
 }
@@ -169,7 +170,7 @@ impl Bench {
             std::fs::write(path, report.to_html()).with_context(|| format!("cannot write {}", path.display()))?;
         }
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&report)?);
+            say!("{}", serde_json::to_string_pretty(&report)?);
         } else {
             print!("{}", report.to_text());
         }

@@ -4,6 +4,7 @@ mod bench;
 mod ctl;
 mod faults;
 mod record;
+mod say;
 mod serve;
 mod table;
 mod tail;

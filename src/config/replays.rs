@@ -14,7 +14,7 @@ use crate::config::value::{ConfigError, duration, parse_duration, value, within}
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RawReplays {
     /// A folder of tapes that clients may have replayed for themselves, on `/replay/FILE/ws/…` and so on; several
-    /// times for several. Without it these are the tapes that the server plays or records, and `demo`.
+    /// times for several. They may have those that the server plays or records in any case, and `demo`.
     #[arg(long, value_name = "FOLDER")]
     #[serde(default)]
     pub tapes: Vec<PathBuf>,

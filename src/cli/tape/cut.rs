@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use clap::Args;
 
+use crate::cli::say::say;
 use crate::cli::tape::item::Item;
 use crate::cli::tape::selection::{Range, Selection};
 use crate::cli::tape::weave::Writing;
@@ -61,7 +62,7 @@ impl Cut {
             anyhow::bail!("nothing of {} lies between these times", self.input.display());
         };
         writer.finish().with_context(failed)?;
-        println!("{}: {} records, digest {}", self.out.display(), writer.index().records(), writer.digest());
+        say!("{}: {} records, digest {}", self.out.display(), writer.index().records(), writer.digest());
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 
+use crate::cli::say::say;
 use crate::cli::tape::output::{Output, Style};
 use crate::cli::tape::selection::{Range, Selection};
 use crate::cli::tape::weave::check_other;
@@ -55,9 +56,9 @@ impl Export {
                 write(&mut selection, BufWriter::with_capacity(1 << 18, file), style).with_context(failed)?;
             (written, left_out)
         };
-        println!("{name}: {written} lines");
+        say!("{name}: {written} lines");
         if left_out > 0 {
-            println!("left out: {left_out} records that are no market data in one line, such as requests and pings");
+            say!("left out: {left_out} records that are no market data in one line, such as requests and pings");
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::cli::say::say;
 use crate::feed::synthetic::{Plan, Synthetic};
 
 /// Flags of `tape synth`.
@@ -57,7 +58,7 @@ impl Synth {
         } else {
             bail!("--out: {name} must end in .jsonl or .jsonl.zst, or be `-`");
         };
-        println!("{name}: {lines} messages, {} minutes from seed {}", self.minutes, self.seed);
+        say!("{name}: {lines} messages, {} minutes from seed {}", self.minutes, self.seed);
         Ok(())
     }
 }

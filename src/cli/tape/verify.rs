@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use clap::Args;
 
+use crate::cli::say::say;
 use crate::cli::tape::chain::{Chain, Joint, files, name_of};
 use crate::cli::tape::continuity::Continuity;
 use crate::cli::tape::progress::Progress;
@@ -64,7 +65,7 @@ impl Findings {
 
     fn note(&mut self, file: &Path, sentence: String) {
         if self.damages + self.holes <= self.listed_max {
-            println!("  {sentence}");
+            say!("  {sentence}");
         }
         self.first.get_or_insert_with(|| (name_of(file), sentence));
     }
@@ -91,8 +92,8 @@ impl Verify {
         let Findings { damages, holes, first, .. } = verifier.findings;
         let Some((name, sentence)) = first else {
             match files.len() {
-                1 => println!("  whole"),
-                count => println!("whole: {count} files"),
+                1 => say!("  whole"),
+                count => say!("whole: {count} files"),
             }
             return self.rehearse(&files);
         };
@@ -118,7 +119,7 @@ impl Verify {
         let sources: Vec<Source> = files.iter().map(Source::file).collect();
         let names: Vec<&str> = streams.split('/').filter(|name| !name.is_empty()).collect();
         let heard = rehearse(&sources, &names, between, Derive::Auto)?;
-        println!("  replay: {} events, {} bytes, SHA-256 {}", heard.events, heard.bytes, heard.digest);
+        say!("  replay: {} events, {} bytes, SHA-256 {}", heard.events, heard.bytes, heard.digest);
         Ok(())
     }
 }
@@ -128,7 +129,7 @@ impl Verifier {
     fn read(&mut self, file: &Path) -> anyhow::Result<()> {
         let mut reader = open(file)?;
         reader.check_digests();
-        println!("{}", file.display());
+        say!("{}", file.display());
         match self.chain.joint(&reader) {
             Joint::Begins => self.ids.restart(),
             Joint::Continues => {}
@@ -153,7 +154,7 @@ impl Verifier {
                 }
                 Ok(None) => break,
                 Err(damage) if damage.what == What::Unfinished => {
-                    println!("  no index: it was not finished, or is still written; the blocks are checked");
+                    say!("  no index: it was not finished, or is still written; the blocks are checked");
                 }
                 Err(damage) => {
                     if damage.is_loss() {
@@ -166,7 +167,7 @@ impl Verifier {
         }
         drop(progress);
         let digest = reader.digest();
-        println!(
+        say!(
             "  {records} records in {} blocks; {} depth events follow the one before; digest {}",
             reader.index().entries.len(),
             (self.ids.checked - checked_before) - (self.findings.holes - holes_before),
@@ -174,7 +175,7 @@ impl Verifier {
         );
         let rejected = self.ids.rejected.iter().zip(rejected_before).map(|(now, before)| now - before);
         for (label, count) in Rejected::LABELS.iter().zip(rejected).filter(|(_, count)| *count > 0) {
-            println!("  {count} messages are not played: {label}");
+            say!("  {count} messages are not played: {label}");
         }
         self.chain.push(file, &reader, digest);
         Ok(())

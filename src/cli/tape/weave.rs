@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use rustc_hash::FxHashMap;
 
+use crate::cli::say::say;
 use crate::cli::tape::input::Input;
 use crate::cli::tape::item::Item;
 use crate::cli::tape::progress::Progress;
@@ -59,7 +60,7 @@ pub(super) fn weave(paths: &[PathBuf], out: &Path, writing: &Writing) -> anyhow:
     writer.finish().with_context(failed)?;
     let index = writer.index();
     let stored: u64 = index.entries.iter().map(|entry| u64::from(entry.length)).sum();
-    println!(
+    say!(
         "{}: {} records in {} blocks, {stored} bytes, digest {}",
         out.display(),
         index.records(),
