@@ -18,7 +18,7 @@ pub struct RawReplays {
     #[arg(long, value_name = "FOLDER")]
     #[serde(default)]
     pub tapes: Vec<PathBuf>,
-    /// Replays at once; 0 for none. Each costs two threads and about 6 MB. [default: 32]
+    /// Replays at once; 0 for none. Each costs two threads, some 14 MB, and what its market needs. [default: 32]
     #[arg(long, value_name = "N")]
     pub replays_max: Option<usize>,
     /// How long a replay with a key outlives its last client. [default: 60s]
@@ -32,7 +32,7 @@ pub struct RawReplays {
 pub struct ReplaysConfig {
     /// Where tapes are looked for.
     pub folders: Vec<PathBuf>,
-    /// Most replays at once. Worst case in memory: 6 MB each, and what their markets need.
+    /// Most replays at once. Worst case in memory: 14 MB each, and what their markets need.
     pub replays_max: usize,
     /// How long a replay that clients share goes on without any.
     pub linger: Duration,

@@ -10,7 +10,7 @@
 //! it was numbered. When that is as far as the feed, what the core has read beyond it comes out of the ring's history, and
 //! then the client is one of many. So nothing is missing in between, and nothing comes twice.
 //!
-//! Cost: a thread, 6 MB, and the decoding of everything before, for each client that is on its way.
+//! Cost: a thread, a ring of 6 MB, and the decoding of everything before, for each client that is on its way.
 
 use std::ops::ControlFlow;
 use std::rc::Rc;
