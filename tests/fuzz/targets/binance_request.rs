@@ -40,7 +40,7 @@ fn accepted(sent: &Value, id: Option<&Value>, read: &Id, request: Request) {
     let reply = object(&answer(&json!(["a@trade"]), read));
     assert_eq!((reply.len(), reply.get("id"), &reply["result"]), (2, id, &json!(["a@trade"])));
     let (method, params) = match &request {
-        Request::Subscribe(names) => ("SUBSCRIBE", json!(names)),
+        Request::Subscribe(names) | Request::SubscribeFrom(names, _) => ("SUBSCRIBE", json!(names)),
         Request::Unsubscribe(names) => ("UNSUBSCRIBE", json!(names)),
         Request::ListSubscriptions => ("LIST_SUBSCRIPTIONS", json!([])),
         Request::SetCombined(combined) => ("SET_PROPERTY", json!(["combined", combined])),
@@ -49,10 +49,14 @@ fn accepted(sent: &Value, id: Option<&Value>, read: &Id, request: Request) {
         Request::IsSequenced => ("GET_PROPERTY", json!(["sequence"])),
     };
     assert_eq!(sent["method"], method);
-    if let Request::Subscribe(names) = &request {
+    let from = match &request {
+        Request::SubscribeFrom(_, time) => Some(time),
+        _ => None,
+    };
+    if let Request::Subscribe(names) | Request::SubscribeFrom(names, _) = &request {
         assert!(names.iter().all(|name| is_well_formed(name)));
     }
-    let again = json!({ "method": method, "params": params, "id": id }).to_string();
+    let again = json!({ "method": method, "params": params, "id": id, "from": from }).to_string();
     assert_eq!(Request::parse(again.as_bytes()), Ok((read.clone(), request)), "{again}");
 }
 
