@@ -213,8 +213,8 @@ impl Core {
         };
         let lost = match lost {
             Lost::Gone | Lost::TooMuch => past::begin(self, fanout, client, resume, wants).map_err(|why| match why {
-                // That there is no tape either is nothing that whoever comes again asked about.
-                Lost::NotRecorded | Lost::Moved if resume.position().is_some() => lost,
+                // That it is on no tape either is nothing that whoever comes again asked about.
+                Lost::NotRecorded | Lost::Moved | Lost::OtherEpoch if resume.position().is_some() => lost,
                 why => why,
             }),
             lost => Err(lost),

@@ -140,6 +140,10 @@ pub(crate) fn begin(
 ) -> Result<(), Lost> {
     let shared = &core.shared;
     let since = match &resume.origin {
+        // Numbers of another run mean other messages.
+        Origin::Position(Some(Position { epoch: Some(epoch), .. })) if *epoch != shared.epoch => {
+            return Err(Lost::OtherEpoch);
+        }
         Origin::Position(position) => Since::Position(position.ok_or(Lost::Malformed)?),
         Origin::Time(text) => {
             let now = shared.metrics.ts_recv.load(Ordering::Relaxed);
