@@ -29,6 +29,7 @@ mod read;
 pub mod rehearsal;
 mod replays;
 mod rest;
+mod resume;
 mod rooms;
 mod shared;
 mod socket;
